@@ -1,0 +1,106 @@
+"""What may stand in guarita.yaml: the types that its sections are decoded into."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+SeverityName = Literal["info", "low", "medium", "high", "critical"]
+NonEmpty = Annotated[str, Meta(min_length=1)]
+Patterns = Annotated[list[NonEmpty], Meta(min_length=1)]
+RuleName = Annotated[str, Meta(min_length=1, pattern=r"^[A-Za-z0-9_.*?:-]+$")]
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A mapping in guarita.yaml. Keys that it does not know are errors."""
+
+
+class LedgerSection(Section, frozen=True, kw_only=True):
+    """Where the audit ledger is."""
+
+    url: Annotated[NonEmpty, Meta(description="sqlite:///PATH or postgresql://…")] | None = None
+
+
+class Exclusion(Section, frozen=True, kw_only=True):
+    """Files that are not scanned, by a rule with a name and a reason."""
+
+    name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]*$", description="Shown in the coverage.")]
+    paths: Annotated[Patterns, Meta(description="Patterns as in .gitignore, from the scanned root.")]
+    reason: NonEmpty
+
+
+class SeverityOverride(Section, frozen=True, kw_only=True):
+    """Another severity for a rule, everywhere or at some paths."""
+
+    rule: RuleName
+    severity: SeverityName
+    reason: NonEmpty
+    paths: Patterns | None = None
+
+
+class PathRule(Section, frozen=True, kw_only=True):
+    """Another threshold at some paths. The last one that matches holds."""
+
+    paths: Patterns
+    fail_on: SeverityName
+    reason: NonEmpty
+
+
+class Waiver(Section, frozen=True, kw_only=True):
+    """An accepted finding: who answers for it, why, and until when."""
+
+    owner: Annotated[NonEmpty, Meta(description="A person or team that answers for it.")]
+    reason: NonEmpty
+    expires: Annotated[dt.date, Meta(description="The last day it holds (UTC).")]
+    rule: RuleName | None = None
+    fingerprint: Annotated[str, Meta(pattern=r"^[0-9a-f]{8,32}$")] | None = None
+    paths: Patterns | None = None
+    resource: NonEmpty | None = None
+
+
+class AcceptedSuppression(Section, frozen=True, kw_only=True):
+    """Inline comments that are accepted for a rule. All others are shown, and do not hide."""
+
+    rule: RuleName
+    reason: NonEmpty
+    paths: Patterns | None = None
+
+
+class InlineSuppressions(Section, frozen=True, kw_only=True):
+    """What the policy makes of `# nosec`, `checkov:skip` and their like."""
+
+    accept: list[AcceptedSuppression] = []
+
+
+class ScanSection(Section, frozen=True, kw_only=True):
+    """The gate: what is scanned, and the policy that judges it."""
+
+    fail_on: Annotated[
+        SeverityName, Meta(description="Findings of this severity or worse fail the gate.")
+    ] = "medium"
+    scanners: Annotated[list[NonEmpty], Meta(min_length=1)] | None = None
+    exclude: list[Exclusion] = []
+    severity: list[SeverityOverride] = []
+    paths: list[PathRule] = []
+    waivers: list[Waiver] = []
+    inline_suppressions: InlineSuppressions = InlineSuppressions()
+    baseline: (
+        Annotated[NonEmpty, Meta(description="A baseline file, from the folder of guarita.yaml.")] | None
+    ) = None
+    timeout: Annotated[int, Meta(ge=1, le=86_400, description="Seconds that a scanner may take.")] = 600
+    max_file_size: Annotated[
+        int, Meta(ge=1024, le=2**31, description="Bytes. A larger text file is unparseable, never skipped.")
+    ] = 10 * 1024 * 1024
+    max_waiver_days: Annotated[
+        int | None, Meta(description="A waiver may not reach further than this many days from today.")
+    ] = 366
+
+
+class Config(Section, frozen=True, kw_only=True):
+    """The whole of guarita.yaml."""
+
+    ledger: LedgerSection = LedgerSection()
+    scan: ScanSection = ScanSection()
