@@ -1,0 +1,1 @@
+"""The search and content API of Acervo."""

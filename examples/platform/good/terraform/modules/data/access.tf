@@ -1,0 +1,18 @@
+# Databases and file systems are reached from inside the VPC only.
+
+resource "aws_security_group" "data" {
+  name        = "acervo-data"
+  description = "PostgreSQL and NFS, from the VPC"
+  vpc_id      = var.vpc_id
+
+  dynamic "ingress" {
+    for_each = { postgresql = 5432, nfs = 2049 }
+    content {
+      description = "${ingress.key} from the VPC"
+      cidr_blocks = [var.cidr]
+      protocol    = "tcp"
+      from_port   = ingress.value
+      to_port     = ingress.value
+    }
+  }
+}

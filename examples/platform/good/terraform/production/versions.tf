@@ -1,0 +1,27 @@
+terraform {
+  required_version = ">= 1.9"
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = "~> 6.0"
+    }
+  }
+  backend "s3" {
+    bucket       = "acervo-terraform-state"
+    key          = "production.tfstate"
+    region       = "sa-east-1"
+    encrypt      = true
+    use_lockfile = true
+  }
+}
+
+provider "aws" {
+  region = "sa-east-1"
+}
+
+provider "aws" {
+  alias  = "east"
+  region = "us-east-1"
+}
+
+data "aws_caller_identity" "current" {}
