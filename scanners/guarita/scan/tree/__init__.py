@@ -1,0 +1,8 @@
+"""Trees to scan: a folder on disk or a revision in git, taken once as a snapshot."""
+
+from guarita.scan.tree.interface import Tree, TreeError
+from guarita.scan.tree.revision import Revision
+from guarita.scan.tree.snapshot import TakenSnapshot, take_snapshot
+from guarita.scan.tree.worktree import Folder, open_tree
+
+__all__ = ["Folder", "Revision", "TakenSnapshot", "Tree", "TreeError", "open_tree", "take_snapshot"]

@@ -1,0 +1,185 @@
+"""Taking a snapshot: every file read once, hashed, and staged under a safe name."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from guarita.errors import GuaritaError
+from guarita.policy.gate.coverage import FileCoverage, FileStatus
+from guarita.scan.interface import Snapshot, TreeFile
+from guarita.scan.tree.interface import Entry, EntryKind, Tree
+
+HEAD = 8192
+CHUNK = 1 << 20
+
+# Files by which the scanned tree would configure, or silence, the tools underneath.
+TOOL_FILES = re.compile(
+    r"^(\.checkov\.ya?ml|\.bandit|\.kingfisher.*|\.kfignore|\.gitleaks.*|\.betterleaks.*|\.gitignore|\.ignore"
+    r"|\.gitattributes|\.git|\.helmignore|\.netrc|\.terraformrc|\.secrets\.baseline)$",
+    re.IGNORECASE,
+)
+SAFE_COMPONENT = re.compile(r"^[A-Za-z0-9_.@+=,~ ()\[\]{}%-]{1,200}$")
+
+NOT_FILES = {
+    EntryKind.SYMLINK: ("symlink", "a link is not followed; what it points to is scanned where it stands"),
+    EntryKind.SUBMODULE: ("submodule", "another repository's content, scanned there"),
+    EntryKind.REPOSITORY: ("nested-repository", "an untracked repository inside this one"),
+    EntryKind.SPECIAL: ("special-file", "a device, socket or pipe has no content"),
+}
+
+
+@dataclass(frozen=True)
+class TakenSnapshot:
+    """A snapshot, and the entries that are settled already: links, unreadable and too large files."""
+
+    snapshot: Snapshot
+    settled: tuple[FileCoverage, ...]
+
+
+@contextmanager
+def take_snapshot(
+    tree: Tree,
+    scratch: Path,
+    *,
+    max_file_size: int,
+    excluded: Callable[[str], tuple[str, str] | None],
+    advance: Callable[[int], None] = lambda _: None,
+) -> Iterator[TakenSnapshot]:
+    """Read the whole tree once into `scratch`.
+
+    `excluded` names the rule and the reason for a path that the policy leaves out, or None. Excluded
+    files are hashed and not staged: the tree's digest covers them. Raises TreeError when the tree cannot
+    be listed, and GuaritaError (`scan.no-space`) when it cannot be staged.
+    """
+    taker = _Taker(tree, scratch / "tree", max_file_size, excluded)
+    try:
+        taker.root.mkdir(parents=True)
+        for entry in tree.entries():
+            taker.take(entry)
+            advance(1)
+    except OSError as error:
+        raise GuaritaError(
+            "scan.no-space",
+            f"the tree cannot be staged in {scratch.parent}: {error.strerror}",
+            hint="free some space, or set TMPDIR to a folder with room",
+        ) from error
+    yield taker.taken()
+
+
+class _Taker:
+    def __init__(
+        self, tree: Tree, root: Path, max_file_size: int, excluded: Callable[[str], tuple[str, str] | None]
+    ) -> None:
+        self.root = root
+        self._tree = tree
+        self._max = max_file_size
+        self._excluded = excluded
+        self._files: list[TreeFile] = []
+        self._settled: list[FileCoverage] = []
+        self._hash = hashlib.sha256(b"guarita.tree/1\n")
+        self._folders: set[Path] = {root}
+
+    def take(self, entry: Entry) -> None:
+        if entry.kind is EntryKind.FILE:
+            self._take_file(entry)
+            return
+        self._record(entry, entry.identity)
+        if entry.kind is EntryKind.UNREADABLE:
+            self._settle(entry, FileStatus.UNPARSEABLE, reason=f"cannot be read: {entry.problem}")
+            return
+        rule, reason = NOT_FILES[entry.kind]
+        self._settle(entry, FileStatus.EXCLUDED, rule=rule, reason=reason)
+
+    def taken(self) -> TakenSnapshot:
+        snapshot = Snapshot(
+            root=self.root,
+            files=tuple(self._files),
+            digest=self._hash.hexdigest(),
+            by_staged={file.staged: file for file in self._files},
+        )
+        return TakenSnapshot(snapshot, tuple(self._settled))
+
+    def _take_file(self, entry: Entry) -> None:
+        exclusion = self._excluded(entry.path)
+        staged = None if exclusion else self._staged(entry.path)
+        try:
+            size, digest, head, whole = self._copy(entry, staged)
+        except _ReadError as error:
+            self._record(entry, "")
+            self._settle(entry, FileStatus.UNPARSEABLE, reason=f"cannot be read: {error}")
+            return
+        self._record(entry, digest)
+        if exclusion or staged is None:
+            rule, reason = exclusion or ("", "")
+            self._settle(entry, FileStatus.EXCLUDED, rule=rule, reason=reason)
+            return
+        file = TreeFile(path=entry.path, size=size, digest=digest, staged=staged, head=head)
+        if whole:
+            self._files.append(file)
+        elif file.binary:
+            self._settle(
+                entry, FileStatus.EXCLUDED, rule="large-binary", reason=f"{size} bytes of binary data"
+            )
+        else:
+            self._settle(
+                entry,
+                FileStatus.UNPARSEABLE,
+                reason=f"{size} bytes, more than scan.max_file_size ({self._max}): raise it, or exclude the file by a rule",
+            )
+
+    def _copy(self, entry: Entry, staged: Path | None) -> tuple[int, str, bytes, bool]:
+        hasher, size, head, whole = hashlib.sha256(), 0, b"", True
+        sink = staged.open("wb") if staged else None
+        try:
+            for chunk in self._chunks(entry):
+                hasher.update(chunk)
+                size += len(chunk)
+                head = head or chunk[:HEAD]
+                whole = whole and size <= self._max
+                if sink and whole:
+                    sink.write(chunk)
+        finally:
+            if sink:
+                sink.close()
+        if staged and not whole:
+            staged.unlink()
+        return size, hasher.hexdigest(), head, whole
+
+    def _chunks(self, entry: Entry) -> Iterator[bytes]:
+        try:
+            with self._tree.open(entry) as stream:
+                while chunk := stream.read(CHUNK):
+                    yield chunk
+        except OSError as error:
+            raise _ReadError(error.strerror or str(error)) from error
+
+    def _staged(self, path: str) -> Path:
+        staged = self.root.joinpath(*map(_safe_component, path.split("/")))
+        if staged.parent not in self._folders:
+            staged.parent.mkdir(parents=True, exist_ok=True)
+            self._folders.add(staged.parent)
+        return staged
+
+    def _record(self, entry: Entry, identity: str) -> None:
+        raw = f"{entry.kind.value}\0{entry.path}\0{identity}".encode("utf-8", "surrogateescape")
+        self._hash.update(hashlib.sha256(raw).digest())
+
+    def _settle(self, entry: Entry, status: FileStatus, *, rule: str = "", reason: str = "") -> None:
+        self._settled.append(FileCoverage(path=entry.path, status=status, rule=rule, reason=reason))
+
+
+class _ReadError(Exception):
+    """Reading failed, as opposed to writing the staged copy."""
+
+
+def _safe_component(name: str) -> str:
+    if SAFE_COMPONENT.match(name) and name not in {".", ".."} and not TOOL_FILES.match(name):
+        return name
+    raw = name.encode("utf-8", "surrogateescape")
+    suffix = re.search(r"\.[A-Za-z0-9]{1,10}$", name[1:])
+    return f"renamed-{hashlib.sha256(raw).hexdigest()[:16]}{suffix.group() if suffix else ''}"

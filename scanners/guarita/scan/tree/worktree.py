@@ -1,0 +1,148 @@
+"""A folder on disk: the files that git tracks or would, or all of them where there is no git."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+from guarita.scan.tree import git
+from guarita.scan.tree.interface import Entry, EntryKind, Tree, TreeError
+from guarita.scan.tree.revision import Revision
+
+
+def open_tree(paths: Sequence[Path]) -> Tree:
+    """The tree that the given paths mean.
+
+    One folder is its own root; a bare repository stands for its HEAD. Files, or several paths, are
+    taken from the folder that holds them all. Raises TreeError when a path does not exist.
+    """
+    for path in paths:
+        if not path.exists():
+            raise TreeError("tree.missing", f"{path}: no such file or folder")
+    if len(paths) == 1 and paths[0].is_dir():
+        folder = paths[0]
+        if git.available() and _answer(folder, "rev-parse", "--is-bare-repository") == "true":
+            return Revision(folder, "HEAD")
+        return Folder(folder)
+    resolved = [path.absolute() for path in paths]
+    root = Path(os.path.commonpath([path if path.is_dir() else path.parent for path in resolved]))
+    top = _answer(root, "rev-parse", "--show-toplevel") if git.available() else ""
+    root = Path(top) if top and all(path.is_relative_to(top) for path in resolved) else root
+    chosen = [path.relative_to(root).as_posix() for path in resolved]
+    return Folder(root, only=() if "." in chosen else tuple(chosen), name=" ".join(map(str, paths)))
+
+
+class Folder(Tree):
+    """A folder on disk. Links are listed and never followed; nothing outside the folder is read."""
+
+    def __init__(self, root: Path, *, only: Sequence[str] = (), name: str = "") -> None:
+        self.root = root.resolve()
+        self.name = name or str(root)
+        self._only = tuple(only)
+        self._repository = (
+            git.available() and _answer(self.root, "rev-parse", "--is-inside-work-tree") == "true"
+        )
+        if not self._repository and git.available() and (self.root / ".git").exists():
+            git.ask(self.root, "rev-parse", "--is-inside-work-tree")  # raises with git's own reason
+        self.revision = self._revision() if self._repository else ""
+
+    def entries(self) -> Iterator[Entry]:
+        listed = self._tracked() if self._repository else self._walked()
+        for path, submodule in sorted(listed.items()):
+            if self._only and not any(path == only or path.startswith(f"{only}/") for only in self._only):
+                continue
+            entry = self._entry(path, submodule)
+            if entry is not None:
+                yield entry
+
+    @contextlib.contextmanager
+    def open(self, entry: Entry) -> Iterator[IO[bytes]]:
+        target = os.path.join(self.root, entry.path)  # noqa: PTH118  # os.path keeps surrogate escapes and is quick
+        descriptor = os.open(target, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as stream:  # noqa: PTH123  # a descriptor, not a path
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(0, "no longer a regular file")
+            yield stream
+
+    def _revision(self) -> str:
+        commit = _answer(self.root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+        if not commit:
+            return ""
+        # -uno would miss new files; --ignore-submodules keeps git out of other repositories.
+        status = git.ask(self.root, "status", "--porcelain", "-z", "--ignore-submodules=all", "--", ".")
+        return commit + ("+dirty" if status else "")
+
+    def _tracked(self) -> dict[str, str]:
+        listed: dict[str, str] = {}
+        for record in git.ask(self.root, "ls-files", "-z", "--stage", "--", ".").split(b"\0"):
+            if record:
+                mode_and_object, _, path = record.partition(b"\t")
+                mode, commit, _ = mode_and_object.split(b" ")
+                listed[os.fsdecode(path)] = commit.decode() if mode == b"160000" else ""
+        others = git.ask(self.root, "ls-files", "-z", "--others", "--exclude-standard", "--", ".")
+        for path in others.split(b"\0"):
+            if path:
+                listed.setdefault(os.fsdecode(path), "")
+        return listed
+
+    def _walked(self) -> dict[str, str]:
+        listed: dict[str, str] = {}
+
+        def refuse(error: OSError) -> None:
+            listed[os.path.relpath(error.filename, self.root)] = ""
+
+        for folder, folders, files in os.walk(self.root, onerror=refuse):
+            here = os.path.relpath(folder, self.root)
+            folders[:] = [name for name in folders if name != ".git"]
+            links = [name for name in folders if os.path.islink(os.path.join(folder, name))]  # noqa: PTH114, PTH118
+            for name in (*files, *links):
+                listed[name if here == "." else f"{here}/{name}"] = ""
+        return listed
+
+    def _entry(self, path: str, submodule: str) -> Entry | None:
+        if submodule:
+            return Entry(path, EntryKind.SUBMODULE, identity=submodule)
+        target = os.path.join(self.root, path)  # noqa: PTH118
+        try:
+            status = os.lstat(target)
+        except FileNotFoundError:
+            return None  # tracked and deleted on disk: not part of this tree
+        except OSError as error:
+            return Entry(path.rstrip("/"), EntryKind.UNREADABLE, problem=error.strerror or "cannot be read")
+        mode = status.st_mode
+        if stat.S_ISLNK(mode):
+            return Entry(path, EntryKind.SYMLINK, identity=os.readlink(target))  # noqa: PTH115
+        if self._leads_outside(path):
+            return Entry(path, EntryKind.UNREADABLE, problem="a folder on the way is a link out of its place")
+        if stat.S_ISDIR(mode):
+            unlisted = not os.access(target, os.R_OK | os.X_OK)
+            kind = EntryKind.UNREADABLE if unlisted else EntryKind.REPOSITORY
+            return Entry(path.rstrip("/"), kind, problem="permission denied" if unlisted else "")
+        if not stat.S_ISREG(mode):
+            return Entry(path, EntryKind.SPECIAL)
+        if not os.access(target, os.R_OK):
+            return Entry(path, EntryKind.UNREADABLE, problem="permission denied")
+        return Entry(path, EntryKind.FILE, size=status.st_size)
+
+    def _leads_outside(self, path: str) -> bool:
+        parent = path.rstrip("/").rpartition("/")[0]
+        if not parent:
+            return False
+        known = self._real_parents
+        if parent not in known:
+            whole = os.path.join(self.root, parent)  # noqa: PTH118
+            known[parent] = os.path.realpath(whole) != whole
+        return known[parent]
+
+    @property
+    def _real_parents(self) -> dict[str, bool]:
+        return self.__dict__.setdefault("_parents", {})  # type: ignore[no-any-return]
+
+
+def _answer(folder: Path, *words: str) -> str:
+    done = git.attempt(folder, *words)
+    return done.stdout.decode("utf-8", "replace").strip() if done.returncode == 0 else ""
