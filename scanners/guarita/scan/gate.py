@@ -1,0 +1,138 @@
+"""The gate from end to end: tree, policy, scanners, judgement, verdict."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import tempfile
+import time
+import uuid
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from guarita import config
+from guarita.config import ScanSection
+from guarita.policy.gate.coverage import Coverage
+from guarita.policy.gate.finding import Severity
+from guarita.policy.gate.judge import Judge, result
+from guarita.policy.gate.verdict import Decision, PolicyOrigin, Verdict
+from guarita.scan.interface import Scanner
+from guarita.scan.runner import Progress, Scanned, run
+from guarita.scan.scanners import choose
+from guarita.scan.tree import Revision, TakenSnapshot, Tree, take_snapshot
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The policy that judges, and where it came from."""
+
+    section: ScanSection
+    origin: PolicyOrigin
+    source: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the caller of the gate asks for."""
+
+    tree: Tree
+    policy: Policy
+    base: Revision | None = None
+    baseline: Container[str] = ()
+    scanners: Sequence[str] = ()
+    fail_on: Severity | None = None
+    jobs: int = 2
+    progress: Progress = lambda *_: None
+
+
+def find_policy(tree: Tree, *, file: Path | None, base: Revision | None) -> Policy:
+    """The policy: from `--policy`, else from the base revision, else from the tree, else the built-in one.
+
+    With a base revision the tree's own policy is never read: a change does not choose its judge.
+    Raises UsageError when the policy that applies is wrong.
+    """
+    if file is not None:
+        return Policy(config.load(file).scan, PolicyOrigin.FILE, str(file))
+    if base is not None:
+        source = f"{base.name}:{config.FILE_NAME}"
+        text = base.read(config.FILE_NAME)
+        return Policy(
+            config.parse(text or b"", source).scan, PolicyOrigin.BASE, source if text else "built-in"
+        )
+    text = tree.read(config.FILE_NAME)
+    if text is not None:
+        return Policy(config.parse(text, config.FILE_NAME).scan, PolicyOrigin.TREE, config.FILE_NAME)
+    return Policy(ScanSection(), PolicyOrigin.DEFAULT, "built-in")
+
+
+def judge(request: Request) -> Verdict:
+    """Scan the tree, and with a base that too, and judge.
+
+    Raises GuaritaError when the tree cannot be read or staged, UsageError when the call is wrong.
+    """
+    started, clock = dt.datetime.now(dt.UTC), time.monotonic()
+    section = request.policy.section
+    chosen = choose(list(request.scanners) or section.scanners)
+    judging = Judge(section, started.date(), baseline=request.baseline, fail_on=request.fail_on)
+    if request.base is not None:
+        _, before = _scan(request, request.base, judging, chosen)
+        judging.existing = frozenset(finding.fingerprint for finding in before.findings)
+    taken, scanned = _scan(request, request.tree, judging, chosen)
+    decisions = judging.decide(scanned.findings)
+    coverage = Coverage(files=scanned.files)
+    return Verdict(
+        result=result(decisions, coverage, scanned.problems),
+        scan_id=str(uuid.uuid4()),
+        started=started,
+        seconds=round(time.monotonic() - clock, 3),
+        root=request.tree.name,
+        revision=request.tree.revision,
+        base=request.base.revision if request.base else "",
+        fail_on=request.fail_on or Severity(section.fail_on),
+        policy_origin=request.policy.origin,
+        policy_source=request.policy.source,
+        digests=_digests(taken, section, scanned, decisions),
+        decisions=decisions,
+        coverage=coverage,
+        problems=scanned.problems,
+        scanners=scanned.runs,
+        notes=judging.notes(),
+    )
+
+
+def _scan(
+    request: Request, tree: Tree, judging: Judge, chosen: Sequence[Scanner]
+) -> tuple[TakenSnapshot, Scanned]:
+    section = request.policy.section
+    with tempfile.TemporaryDirectory(prefix="guarita-", ignore_cleanup_errors=True) as folder:
+        scratch = Path(folder)
+        with take_snapshot(
+            tree, scratch, max_file_size=section.max_file_size, excluded=judging.excluded
+        ) as taken:
+            scanned = run(
+                taken,
+                chosen,
+                scratch=scratch,
+                jobs=request.jobs,
+                timeout=section.timeout,
+                progress=request.progress,
+            )
+            return taken, scanned
+
+
+def _digests(
+    taken: TakenSnapshot, section: ScanSection, scanned: Scanned, decisions: Sequence[Decision]
+) -> dict[str, str]:
+    def digest(value: object) -> str:
+        return hashlib.sha256(msgspec.json.encode(value, order="deterministic")).hexdigest()
+
+    return {
+        "tree": taken.snapshot.digest,
+        "policy": digest(section),
+        "waivers": digest(section.waivers),
+        "scanners": digest([[scanner.name, scanner.tool] for scanner in scanned.runs]),
+        "findings": digest(sorted([d.finding.fingerprint, d.finding.severity, d.state] for d in decisions)),
+    }

@@ -1,0 +1,113 @@
+"""The `code` scanner: Python, by bandit, in worker processes that a hostile file cannot leave."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, ClassVar
+
+from guarita.policy.gate.coverage import FileStatus
+from guarita.policy.gate.finding import Finding, Location, Severity, Suppression
+from guarita.scan.interface import SCANNED, Outcome, ScanJob, Scanner, ScannerError, ScanResult, TreeFile
+from guarita.scan.process import Worker, neutral_environment
+
+WORKER = "guarita.scan.scanners.code.worker"
+FILE_TIMEOUT = 60.0
+"""Seconds for one file."""
+SEVERITIES = {
+    "LOW": Severity.LOW,
+    "MEDIUM": Severity.MEDIUM,
+    "HIGH": Severity.HIGH,
+    "UNDEFINED": Severity.MEDIUM,
+}
+PASSWORDS = {"B105", "B106", "B107"}
+"""Checks whose own message and code hold the password that they found."""
+
+
+class CodeScanner(Scanner):
+    """Python source. bandit's severities are used as bandit gives them."""
+
+    name: ClassVar[str] = "code"
+    summary: ClassVar[str] = "Python source, by bandit"
+
+    def claims(self, file: TreeFile) -> bool:
+        return file.suffix in {".py", ".pyw", ".pyi"} or (not file.suffix and _python_script(file.head))
+
+    def version(self) -> str:
+        return f"bandit {version('bandit')} on Python {sys.version_info[0]}.{sys.version_info[1]}"
+
+    def scan(self, job: ScanJob) -> ScanResult:
+        shards = [job.files[index :: job.jobs] for index in range(job.jobs)]
+        with ThreadPoolExecutor(job.jobs) as pool:
+            parts = list(pool.map(lambda shard: _scan_shard(job, shard), shards))
+        findings = tuple(finding for found, _ in parts for finding in found)
+        outcomes = {path: outcome for _, ended in parts for path, outcome in ended.items()}
+        return ScanResult(findings=findings, outcomes=outcomes, tool=self.version())
+
+
+def _scan_shard(job: ScanJob, shard: Sequence[TreeFile]) -> tuple[list[Finding], dict[str, Outcome]]:
+    findings: list[Finding] = []
+    outcomes: dict[str, Outcome] = {}
+    worker: Worker | None = None
+    try:
+        for file in shard:
+            worker = worker or _worker(job)
+            try:
+                answer = worker.request({"path": str(file.staged)}, min(FILE_TIMEOUT, job.remaining))
+            except ScannerError as error:
+                if error.code == "scanner.stopped" or not job.remaining:
+                    raise
+                # This file ended the worker: it alone is unknown, the others go on in a new one.
+                worker = None
+                answer = {"error": error.message}
+            reason = answer.get("error")
+            outcomes[file.path] = Outcome(status=FileStatus.UNPARSEABLE, reason=reason) if reason else SCANNED
+            findings.extend(_finding(file, issue) for issue in answer.get("findings", ()))
+            job.advance(1)
+    finally:
+        if worker is not None:
+            worker.close()
+    return findings, outcomes
+
+
+def _worker(job: ScanJob) -> Worker:
+    return Worker(
+        [Path(sys.executable), "-I", "-m", WORKER],
+        cwd=job.scratch,
+        env=neutral_environment(job.scratch),
+        scanner=CodeScanner.name,
+        stop=job.stop,
+    )
+
+
+def _finding(file: TreeFile, issue: dict[str, Any]) -> Finding:
+    rule, holds_secret = issue["rule"], issue["rule"] in PASSWORDS
+    nosec = issue["nosec"]
+    node = re.sub(r"'[^']*'|\"[^\"]*\"", "'…'", issue["node"]) if holds_secret else issue["node"]
+    text = "A password stands in the code." if holds_secret else issue["text"]
+    return Finding(
+        scanner=CodeScanner.name,
+        rule=rule,
+        title=issue["test"].replace("_", " "),
+        message=text,
+        severity=SEVERITIES[issue["severity"]],
+        severity_basis="bandit's own severity",
+        confidence=issue["confidence"].lower(),
+        location=Location(
+            path=file.path, line=issue["line"], end_line=issue["end_line"], column=max(1, issue["column"])
+        ),
+        anchor=f"{issue['scope']}|{node}",
+        resource=issue["scope"],
+        snippet=() if holds_secret else tuple((number, text) for number, text in issue["snippet"]),
+        suppression=Suppression(kind="nosec", reason=nosec) if nosec is not None else None,
+        cwe=(f"CWE-{issue['cwe']}",) if issue["cwe"] else (),
+        help_url=f"https://bandit.readthedocs.io/en/latest/plugins/index.html#{rule.lower()}",
+    )
+
+
+def _python_script(head: bytes) -> bool:
+    return re.match(rb"#!\s*/\S*(?:env\s+(?:-S\s+)?)?\S*python", head) is not None

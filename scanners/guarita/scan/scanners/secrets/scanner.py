@@ -1,0 +1,160 @@
+"""The `secrets` scanner: keys, tokens and passwords in any text, by kingfisher."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import sysconfig
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, ClassVar
+
+import msgspec
+
+from guarita.policy.gate.coverage import FileStatus
+from guarita.policy.gate.finding import Finding, Location, Severity, Suppression
+from guarita.scan.interface import SCANNED, Outcome, ScanJob, Scanner, ScannerError, ScanResult, TreeFile
+from guarita.scan.process import neutral_environment, run_tool
+
+FOUND = {0, 200, 205}
+"""kingfisher's statuses for nothing found, something found, something valid found."""
+SEVERITIES = {"high": Severity.CRITICAL, "medium": Severity.HIGH, "low": Severity.MEDIUM}
+BASIS = (
+    "our judgement: a secret in a repository is known to all who ever read it; less sure means less severe"
+)
+DIRECTIVE = re.compile(
+    rb"(kingfisher:ignore|gitleaks:allow|betterleaks:allow|pragma: allowlist secret)", re.IGNORECASE
+)
+
+
+class SecretsScanner(Scanner):
+    """Every text file, whatever its ending and however hidden."""
+
+    name: ClassVar[str] = "secrets"
+    summary: ClassVar[str] = "keys, tokens and passwords in any text, by kingfisher"
+
+    def claims(self, file: TreeFile) -> bool:
+        return not file.binary
+
+    def version(self) -> str:
+        _engine()
+        return f"kingfisher {version('kingfisher-bin')}"
+
+    def scan(self, job: ScanJob) -> ScanResult:
+        # The engine passes over hidden and vendored folders, lock files and what .gitignore names, and reads
+        # equal contents once. Flat links by content, with no such names, leave it nothing to pass over.
+        flat = job.scratch / "contents"
+        flat.mkdir()
+        contents: dict[str, list[TreeFile]] = {}
+        for file in job.files:
+            contents.setdefault(file.digest, []).append(file)
+        for digest, files in contents.items():
+            _link(files[0].staged, flat / _flat_name(digest, files[0]))
+        findings, seen = self._run(job, flat, contents)
+        job.advance(len(job.files))
+        filled = sum(1 for files in contents.values() if files[0].size)
+        outcome = SCANNED
+        if seen < filled:
+            reason = f"kingfisher read {seen} of {filled} contents and does not say which it left out"
+            outcome = Outcome(status=FileStatus.UNPARSEABLE, reason=reason)
+        return ScanResult(
+            findings=tuple(findings), outcomes={file.path: outcome for file in job.files}, tool=self.version()
+        )
+
+    def _run(
+        self, job: ScanJob, flat: Path, contents: dict[str, list[TreeFile]]
+    ) -> tuple[list[Finding], int]:
+        home = job.scratch / "home"
+        home.mkdir()
+        done = run_tool(
+            [
+                _engine(), "scan", flat, "--no-update-check", "--no-validate", "--no-ignore", "--no-dedup",
+                "--format", "jsonl", "--confidence", "low", "--git-history", "none", "--no-extract-archives",
+                "--jobs", str(job.jobs), "--max-file-size", "0", "--rule-cache-dir", _rule_cache(),
+            ],
+            cwd=job.scratch,
+            env=neutral_environment(home),
+            timeout=job.remaining,
+            stop=job.stop,
+            scanner=self.name,
+            ok=FOUND,
+        )  # fmt: skip
+        findings: list[Finding] = []
+        seen = -1
+        for line in done.stdout.splitlines():
+            record = msgspec.json.decode(line, type=dict[str, Any])
+            if "rule" in record:
+                digest = Path(record["finding"]["path"]).name.partition(".")[0]
+                findings.extend(_finding(file, record) for file in contents[digest])
+            seen = record.get("blobs_scanned", seen)
+        if seen < 0:
+            raise ScannerError("scanner.crashed", "secrets: kingfisher ended without its summary")
+        return findings, seen
+
+
+def _finding(file: TreeFile, record: dict[str, Any]) -> Finding:
+    rule, found = record["rule"], record["finding"]
+    name, secret, line = rule["id"], found["snippet"], int(found["line"])
+    return Finding(
+        scanner=SecretsScanner.name,
+        rule=name,
+        title=rule["name"],
+        message="A secret stands here. Its value is not shown.",
+        severity=SEVERITIES.get(found["confidence"], Severity.HIGH),
+        severity_basis=BASIS,
+        confidence=found["confidence"],
+        location=Location(path=file.path, line=max(1, line), end_line=max(1, line)),
+        anchor=_sealed(name, secret),
+        fix="Revoke it where it was issued, make a new one, and keep that in Vault or a SealedSecret.",
+        suppression=_suppression(file, line),
+        cwe=("CWE-798",),
+    )
+
+
+def _sealed(rule: str, secret: str) -> str:
+    # Slow on purpose (about 25 ms): a weak password must not be guessed from a fingerprint in a report.
+    return hashlib.scrypt(secret.encode(), salt=rule.encode(), n=2**13, r=8, p=1, dklen=16).hex()
+
+
+def _suppression(file: TreeFile, line: int) -> Suppression | None:
+    lines: Sequence[bytes] = file.read().splitlines()
+    for number in (line - 1, line - 2):
+        if 0 <= number < len(lines) and (found := DIRECTIVE.search(lines[number])):
+            return Suppression(kind=found.group(1).decode().lower())
+    return None
+
+
+def _flat_name(digest: str, file: TreeFile) -> str:
+    # The ending helps the engine to know the language; these would make it unpack or pass over the file.
+    plain = re.fullmatch(
+        r"\.(py|js|ts|go|rb|java|sh|ya?ml|json|toml|tf|env|ini|cfg|conf|md|html|xml|sql|pem|key)", file.suffix
+    )
+    return f"{digest}{file.suffix if plain else '.txt'}"
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _engine() -> Path:
+    beside = Path(sysconfig.get_path("scripts")) / "kingfisher"
+    found = str(beside) if beside.exists() else shutil.which("kingfisher")
+    if found is None:
+        raise ScannerError(
+            "scanner.missing", "secrets: kingfisher is not installed", hint="pip install 'guarita[scan]'"
+        )
+    return Path(found)
+
+
+def _rule_cache() -> Path:
+    """Where the engine keeps its compiled rules (about 6 seconds to make): the caller's cache folder."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    folder = Path(base) / "guarita" / "kingfisher"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
