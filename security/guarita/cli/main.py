@@ -14,10 +14,7 @@ from guarita.errors import ExitStatus, GuaritaError
 
 # Help in a line, here, so that `guarita --help` imports no part. A command from elsewhere shows its package.
 SUMMARIES = {
-    "audit": "Verify, query and prove the audit ledger.",
-    "init": "Write a starting guarita.yaml that fits this tree.",
     "scan": "Scan a tree, judge it by one policy, pass or fail.",
-    "tools": "Install and list the tools that scanners run.",
 }
 
 

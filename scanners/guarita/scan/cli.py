@@ -1,0 +1,160 @@
+"""`guarita scan`: the command around the gate."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+
+import click
+from rich.progress import TaskID
+
+from guarita.cli import Context, command_options
+from guarita.errors import ExitStatus, GuaritaError, UsageError
+from guarita.policy.gate.finding import Severity
+from guarita.policy.gate.verdict import Result, Verdict
+from guarita.scan import baseline as baselines
+from guarita.scan.gate import Request, find_policy, judge
+from guarita.scan.reports import FORMATS, reporter
+from guarita.scan.reports.text import TextReporter
+from guarita.scan.tree import Revision, open_tree
+
+STATUS = {
+    Result.PASSED: ExitStatus.PASSED,
+    Result.FAILED: ExitStatus.REFUSED,
+    Result.UNKNOWN: ExitStatus.UNKNOWN,
+}
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--policy",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="FILE",
+    help="The policy that judges. [default: guarita.yaml of the base revision, else of the tree]",
+)
+@click.option(
+    "--scanner", "scanners", multiple=True, metavar="NAME", help="Only this scanner. May be given again."
+)
+@click.option(
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="FORMAT[=FILE]",
+    help=f"A report: {', '.join(FORMATS)}. [text]",
+)
+@click.option(
+    "--fail-on", type=click.Choice([s.value for s in Severity]), help="Fail on this severity or worse."
+)
+@click.option(
+    "--baseline", type=click.Path(path_type=Path), metavar="FILE", help="Findings in it do not fail."
+)
+@click.option(
+    "--write-baseline", type=click.Path(path_type=Path), metavar="FILE", help="Write what fails now to it."
+)
+@click.option(
+    "--diff", metavar="REV", help="Only what the tree adds to this revision fails; its policy judges."
+)
+@click.option(
+    "--jobs", "-j", type=click.IntRange(1, 64), default=None, metavar="N", help="Processes for each scanner."
+)
+@command_options
+def scan(  # noqa: PLR0917  # click passes the context by position, the rest by name
+    context: Context,
+    paths: tuple[Path, ...],
+    policy: Path | None,
+    scanners: tuple[str, ...],
+    outputs: tuple[str, ...],
+    fail_on: str | None,
+    baseline: Path | None,
+    write_baseline: Path | None,
+    diff: str | None,
+    jobs: int | None,
+) -> ExitStatus:
+    """Scan a tree, judge it by one policy, pass or fail.
+
+    PATH is a folder (default: this one), a bare repository, or files. The tree is read once and never
+    executed; with --policy or --diff nothing in it configures its judge.
+    """
+    reports = _reports(outputs, context)
+    tree = open_tree(paths or (Path(),))
+    base = Revision(paths[0] if paths and paths[0].is_dir() else Path(), diff) if diff else None
+    chosen = find_policy(tree, file=policy or context.config, base=base)
+    known = baselines.load(baseline) if baseline else frozenset[str]()
+    with _terminable(), context.progress() as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def progress(name: str, done: int, total: int) -> None:
+            task = (
+                tasks.setdefault(name, bars.add_task(name, total=total)) if name not in tasks else tasks[name]
+            )
+            bars.update(task, completed=done, total=total)
+
+        verdict = judge(
+            Request(
+                tree=tree,
+                policy=chosen,
+                base=base,
+                baseline=known,
+                scanners=scanners,
+                fail_on=Severity(fail_on) if fail_on else None,
+                jobs=jobs or os.cpu_count() or 1,
+                progress=progress,
+            )
+        )
+    if write_baseline:
+        count = baselines.write(write_baseline, verdict)
+        context.note(f"{write_baseline}: {count} findings")
+    _write(reports, verdict, context)
+    return STATUS[verdict.result]
+
+
+def _reports(outputs: Sequence[str], context: Context) -> list[tuple[str, Path | None]]:
+    """The reports asked for, refused before the scan and not after it."""
+    chosen: list[tuple[str, Path | None]] = []
+    for output in outputs or (("json",) if context.json else ("text",)):
+        name, _, file = output.partition("=")
+        reporter(name)
+        target = Path(file) if file else None
+        if target is not None and not target.absolute().parent.is_dir():
+            raise UsageError(
+                "scan.output", f"{target.parent}: no such folder", hint="make it, or name another file"
+            )
+        chosen.append((name, target))
+    if sum(1 for _, target in chosen if target is None) > 1:
+        raise UsageError(
+            "scan.output", "only one report can go to standard output", hint="--output FORMAT=FILE"
+        )
+    return chosen
+
+
+def _write(reports: Sequence[tuple[str, Path | None]], verdict: Verdict, context: Context) -> None:
+    for name, target in reports:
+        chosen = reporter(name)
+        if target is not None:
+            try:
+                target.write_bytes(chosen.render(verdict))
+            except OSError as error:
+                raise GuaritaError("scan.output", f"{target}: {error.strerror}") from error
+        elif isinstance(chosen, TextReporter):
+            chosen.show(verdict, context.out)
+        else:
+            click.get_binary_stream("stdout").write(chosen.render(verdict))
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Take SIGTERM as an interrupt, so that children end and temporary files go."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

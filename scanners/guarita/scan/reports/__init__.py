@@ -1,0 +1,21 @@
+"""The reports, by name."""
+
+from __future__ import annotations
+
+from guarita.errors import UsageError
+from guarita.scan.reports.interface import Reporter
+from guarita.scan.reports.json import JsonReporter
+from guarita.scan.reports.text import TextReporter
+
+REPORTERS: tuple[type[Reporter], ...] = (TextReporter, JsonReporter)
+FORMATS = tuple(reporter.name for reporter in REPORTERS)
+
+
+def reporter(name: str) -> Reporter:
+    """The reporter with this name. Raises UsageError (`scan.unknown-format`)."""
+    for kind in REPORTERS:
+        if kind.name == name:
+            return kind()
+    raise UsageError(
+        "scan.unknown-format", f"no report is called {name!r}", hint=f"one of: {', '.join(FORMATS)}"
+    )
