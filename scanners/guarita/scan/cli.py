@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import click
 from rich.progress import TaskID
@@ -153,7 +154,7 @@ def _terminable() -> Iterator[None]:
     def interrupt(_signal: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before: Any = signal.signal(signal.SIGTERM, interrupt)
     try:
         yield
     finally:

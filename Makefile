@@ -1,0 +1,28 @@
+# Two commands do everything, set-up included: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.synced
+
+.PHONY: demo test lint lock clean
+demo: $(STAMP)
+	@$(BIN)/python examples/demo.py
+
+test: $(STAMP)
+	$(BIN)/pytest -n 2 -q
+
+lint: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock:
+	requirements/compile
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@PYTHON=$(PYTHON) requirements/sync $(VENV)
+	@touch $(STAMP)
+
+clean:
+	rm -rf $(VENV) .uv out
