@@ -4,7 +4,12 @@ import sys
 import zipfile
 
 names = zipfile.ZipFile(sys.argv[1]).namelist()
-wanted = ("guarita/cli/main.py", "guarita/config/load.py", "guarita/policy/gate/judge.py", "guarita/scan/cli.py")
+wanted = (
+    "guarita/cli/main.py",
+    "guarita/config/load.py",
+    "guarita/policy/gate/judge.py",
+    "guarita/scan/cli.py",
+)
 missing = [name for name in wanted if name not in names]
 strange = [name for name in names if name.startswith("tests") or name == "guarita/__init__.py"]
 markers = [name for name in names if name.endswith("py.typed")]

@@ -1,0 +1,54 @@
+"""The secrets scanner by the command: what is found wherever it hides, and never shown."""
+
+import pytest
+
+# Invented, and put together here so that no scanner of this repository meets them whole.
+TOKEN = "ghp_" + "0Xd3RPPLgCcTr6hQKtKPcRFXhQZ0lE1Y4yDa"
+LINE = f'token = "{TOKEN}"\n'
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a.txt",
+        ".hidden/a.env",
+        "node_modules/x/b.js",
+        "vendor/x.go",
+        "package-lock.json",
+        "no-ending",
+        "a.lock",
+    ],
+)
+def test_a_token_is_found_anywhere_and_never_shown(repository, name):
+    repository.commit({name: LINE, ".gitignore": "*\n"})
+    scan = repository.scan(scanners=("secrets",))
+    assert scan.status == 1
+    (finding,) = scan.findings("failing")
+    assert finding["location"]["path"] == name
+    assert finding["snippet"] == []
+    assert TOKEN not in scan.text + scan.raw
+
+
+def test_equal_files_are_each_reported(repository):
+    repository.commit({"a.txt": LINE, "b.txt": LINE})
+    assert [f["location"]["path"] for f in repository.scan(scanners=("secrets",)).findings()] == [
+        "a.txt",
+        "b.txt",
+    ]
+
+
+def test_a_directive_does_not_hide_a_secret(repository):
+    repository.commit(
+        {"a.txt": LINE.rstrip() + "  # kingfisher:ignore\n", "b.txt": LINE.rstrip() + " # gitleaks:allow\n"}
+    )
+    scan = repository.scan(scanners=("secrets",))
+    assert scan.status == 1
+    assert [f["suppression"]["kind"] for f in scan.findings()] == ["kingfisher:ignore", "gitleaks:allow"]
+
+
+def test_a_password_in_code_is_not_shown_by_bandit_either(repository):
+    word = "correct-horse-" + "battery"
+    repository.commit({"a.py": f'password = "{word}"\n\n\ndef f(password="{word}"):\n    return password\n'})
+    scan = repository.scan("--fail-on", "low")
+    assert {"B105", "B107"} <= set(scan.rules())
+    assert word not in scan.text + scan.raw
