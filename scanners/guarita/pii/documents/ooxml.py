@@ -1,0 +1,157 @@
+"""What the parts of OOXML packages have in common: paragraphs, tables, links, alternative texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from guarita.pii.documents.cells import Row, table_blocks
+from guarita.pii.documents.interface import Block, Limits, Place, Span
+
+_LEAVES: Final = frozenset({"t", "delText", "instrText", "delInstrText"})
+"""Elements whose own characters are text: shown, deleted with tracking, or a field's code."""
+_SPOKEN: Final = ("descr", "title", "author", "alt", "tooltip", "displayName")
+"""Attributes that hold words of a person: alternative texts, who wrote a comment."""
+_STANDS_FOR: Final = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
+
+
+class PartHandler:
+    """Collects paragraphs, and the rows of tables, nested ones included.
+
+    `part` is what to call the part. `paragraphs` are the elements whose runs are read as one text, and
+    `leaves` those whose characters count.
+    """
+
+    def __init__(
+        self,
+        part: str,
+        *,
+        paragraphs: frozenset[str] = frozenset({"p"}),
+        leaves: frozenset[str] = _LEAVES,
+    ) -> None:
+        self.part = part
+        self._breaks = paragraphs
+        self._leaves = leaves
+        self._paragraphs: list[tuple[str, str]] = []
+        self._rows: list[list[Row]] = []
+        self._open: list[_Table] = []
+        self._text: list[list[str]] = [[]]
+        self._taking = 0
+        self._number = 0
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        """Open what the element opens, and keep what its attributes say."""
+        for key in _SPOKEN:
+            self._paragraph(attributes.get(key, ""))
+        if name in self._breaks:
+            self._text.append([])
+        if name in self._leaves:
+            self._taking += 1
+        elif name == "tbl":
+            self._rows.append([])
+            self._open.append(_Table(f"{self.part}, table {len(self._rows)}", self._rows[-1]))
+        elif name == "tc" and self._open:
+            self._open[-1].cell = []
+        elif name in _STANDS_FOR:
+            self._text[-1].append(_STANDS_FOR[name])
+
+    def end(self, name: str) -> None:
+        """Close what the element closes."""
+        if name in self._leaves:
+            self._taking -= 1
+        if name in self._breaks:
+            self._end_paragraph()
+        elif self._open:
+            if name == "tc":
+                self._open[-1].end_cell()
+            elif name == "tr":
+                self._open[-1].end_row()
+            elif name == "tbl":
+                self._open.pop()
+
+    def text(self, text: str) -> None:
+        """Characters, which count within a leaf."""
+        if self._taking:
+            self._text[-1].append(text)
+
+    def blocks(self, limits: Limits) -> Iterator[Block]:
+        """What was collected: paragraphs first, then tables."""
+        # What stood outside any paragraph.
+        self._paragraph("".join(self._text[0]))
+        yield from paragraph_blocks(self._paragraphs)
+        for rows in self._rows:
+            yield from table_blocks(rows, limits)
+
+    def _end_paragraph(self) -> None:
+        self._number += 1
+        text = "".join(self._text.pop())
+        if self._open and self._open[-1].cell is not None:
+            self._open[-1].cell.append(text)
+        else:
+            self._paragraph(text)
+
+    def _paragraph(self, text: str) -> None:
+        if text.strip():
+            where = f"{self.part}, paragraph {self._number}" if self._number else self.part
+            self._paragraphs.append((text, where))
+
+
+class LinkHandler(PartHandler):
+    """Collects the targets of links: `mailto:` and what follows."""
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        """Keep a target that lies outside the package."""
+        if name == "Relationship" and attributes.get("TargetMode") == "External":
+            self._paragraph(attributes.get("Target", ""))
+
+
+class LooseHandler(PartHandler):
+    """Collects every text and attribute, each behind the element's name: properties, data of any format."""
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        """Start a text of its own."""
+        self._flush()
+        for key, value in attributes.items():
+            self._paragraph(f"{key}: {value}")
+        self._text[-1].append(f"{name}: ")
+        self._taking = 1
+
+    def end(self, name: str) -> None:  # noqa: ARG002  # the signature of the handlers
+        """End it."""
+        self._flush()
+
+    def _flush(self) -> None:
+        if len(self._text[0]) > 1:
+            self._paragraph("".join(self._text[0]))
+        self._text[0] = []
+
+
+class _Table:
+    """A table that is being read."""
+
+    def __init__(self, where: str, rows: list[Row]) -> None:
+        self.cell: list[str] | None = None
+        self._where = where
+        self._rows = rows
+        self._cells: list[str] = []
+
+    def end_cell(self) -> None:
+        self._cells.append("\n".join(self.cell or ()))
+        self.cell = None
+
+    def end_row(self) -> None:
+        self._rows.append(Row(self._cells, f"{self._where}, row {len(self._rows) + 1}"))
+        self._cells = []
+
+
+def paragraph_blocks(paragraphs: list[tuple[str, str]]) -> Iterator[Block]:
+    """One block of (text, where it stands) pairs."""
+    parts: list[str] = []
+    spans: list[Span] = []
+    length = 0
+    for text, where in paragraphs:
+        parts += (text, "\n")
+        spans.append(Span(length, length + len(text), Place(label=where)))
+        length += len(text) + 1
+    if spans:
+        yield Block("".join(parts), tuple(spans))
