@@ -5,10 +5,17 @@ from __future__ import annotations
 from guarita.errors import UsageError
 from guarita.scan.interface import Scanner
 from guarita.scan.scanners.code.scanner import CodeScanner
+from guarita.scan.scanners.documents.scanner import DocumentsScanner
 from guarita.scan.scanners.secrets.scanner import SecretsScanner
-from guarita.scan.scanners.unavailable import Documents, Infrastructure, Manifests
+from guarita.scan.scanners.unavailable import Infrastructure, Manifests
 
-SCANNERS: tuple[type[Scanner], ...] = (CodeScanner, Manifests, Infrastructure, SecretsScanner, Documents)
+SCANNERS: tuple[type[Scanner], ...] = (
+    CodeScanner,
+    Manifests,
+    Infrastructure,
+    SecretsScanner,
+    DocumentsScanner,
+)
 
 
 def choose(names: list[str] | None) -> list[Scanner]:

@@ -48,13 +48,3 @@ class Infrastructure(Unavailable):
         r"(\.(tf|tf\.json|tfvars|hcl|bicep)|(^|/)(Dockerfile|Containerfile)[^/]*|\.dockerfile)$",
         re.IGNORECASE,
     )
-
-
-class Documents(Unavailable):
-    """Documents that may hold personal data."""
-
-    name: ClassVar[str] = "documents"
-    summary: ClassVar[str] = "documents with personal data (not yet: ends without a tool)"
-    pattern: ClassVar[re.Pattern[str]] = re.compile(
-        r"\.(md|markdown|rst|html?|csv|tsv|jsonl|pdf|docx|xlsx|ods|ipynb)$", re.IGNORECASE
-    )

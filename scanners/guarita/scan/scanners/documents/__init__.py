@@ -1,0 +1,1 @@
+"""The `documents` scanner: personal data in documents, by `guarita.pii`."""
