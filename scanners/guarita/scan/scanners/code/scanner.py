@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from guarita.policy.gate.coverage import FileStatus
-from guarita.policy.gate.finding import Finding, Location, Severity, Suppression
+from guarita.policy.gate.finding import Finding, Location, Suppression
+from guarita.policy.severity import load_table
 from guarita.scan.interface import SCANNED, Outcome, ScanJob, Scanner, ScannerError, ScanResult, TreeFile
 from guarita.scan.process import Worker, neutral_environment
 
@@ -87,15 +88,19 @@ def _worker(job: ScanJob) -> Worker:
 def _finding(file: TreeFile, issue: dict[str, Any]) -> Finding:
     rule, holds_secret = issue["rule"], issue["rule"] in PASSWORDS
     nosec = issue["nosec"]
+    rating = load_table().lookup(
+        rule, tool_severity=issue["severity"].lower(), confidence=issue["confidence"].lower()
+    )
     node = re.sub(r"'[^']*'|\"[^\"]*\"", "'…'", issue["node"]) if holds_secret else issue["node"]
     text = "A password stands in the code." if holds_secret else issue["text"]
     return Finding(
         scanner=CodeScanner.name,
         rule=rule,
-        title=issue["test"].replace("_", " "),
+        title=rating.title,
         message=text,
-        severity=SEVERITIES[issue["severity"]],
-        severity_basis="bandit's own severity",
+        severity=rating.severity,
+        severity_basis=rating.basis,
+        fix=rating.fix,
         confidence=issue["confidence"].lower(),
         location=Location(
             path=file.path, line=issue["line"], end_line=issue["end_line"], column=max(1, issue["column"])

@@ -15,14 +15,13 @@ from typing import Any, ClassVar
 import msgspec
 
 from guarita.policy.gate.coverage import FileStatus
-from guarita.policy.gate.finding import Finding, Location, Severity, Suppression
+from guarita.policy.gate.finding import Finding, Location, Suppression
+from guarita.policy.severity import load_table
 from guarita.scan.interface import SCANNED, Outcome, ScanJob, Scanner, ScannerError, ScanResult, TreeFile
 from guarita.scan.process import neutral_environment, run_tool
 
 FOUND = {0, 200, 205}
 """kingfisher's statuses for nothing found, something found, something valid found."""
-SEVERITIES = {"high": Severity.CRITICAL, "medium": Severity.HIGH, "low": Severity.MEDIUM}
-BASIS = (
     "our judgement: a secret in a repository is known to all who ever read it; less sure means less severe"
 )
 DIRECTIVE = re.compile(
@@ -98,19 +97,20 @@ class SecretsScanner(Scanner):
 def _finding(file: TreeFile, record: dict[str, Any]) -> Finding:
     rule, found = record["rule"], record["finding"]
     name, secret, line = rule["id"], found["snippet"], int(found["line"])
+    rating = load_table().lookup(name, confidence=found["confidence"])
     return Finding(
         scanner=SecretsScanner.name,
         rule=name,
         title=rule["name"],
         message="A secret stands here. Its value is not shown.",
-        severity=SEVERITIES.get(found["confidence"], Severity.HIGH),
-        severity_basis=BASIS,
+        severity=rating.severity,
+        severity_basis=rating.basis,
         confidence=found["confidence"],
         location=Location(path=file.path, line=max(1, line), end_line=max(1, line)),
         anchor=_sealed(name, secret),
-        fix="Revoke it where it was issued, make a new one, and keep that in Vault or a SealedSecret.",
+        fix=rating.fix,
         suppression=_suppression(file, line),
-        cwe=("CWE-798",),
+        cwe=rating.cwe,
     )
 
 
