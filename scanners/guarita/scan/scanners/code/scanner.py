@@ -19,12 +19,6 @@ from guarita.scan.process import Worker, neutral_environment
 WORKER = "guarita.scan.scanners.code.worker"
 FILE_TIMEOUT = 60.0
 """Seconds for one file."""
-SEVERITIES = {
-    "LOW": Severity.LOW,
-    "MEDIUM": Severity.MEDIUM,
-    "HIGH": Severity.HIGH,
-    "UNDEFINED": Severity.MEDIUM,
-}
 PASSWORDS = {"B105", "B106", "B107"}
 """Checks whose own message and code hold the password that they found."""
 

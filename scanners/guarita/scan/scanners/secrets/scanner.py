@@ -22,8 +22,6 @@ from guarita.scan.process import neutral_environment, run_tool
 
 FOUND = {0, 200, 205}
 """kingfisher's statuses for nothing found, something found, something valid found."""
-    "our judgement: a secret in a repository is known to all who ever read it; less sure means less severe"
-)
 DIRECTIVE = re.compile(
     rb"(kingfisher:ignore|gitleaks:allow|betterleaks:allow|pragma: allowlist secret)", re.IGNORECASE
 )
