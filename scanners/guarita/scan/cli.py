@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
@@ -144,7 +145,7 @@ def _write(reports: Sequence[tuple[str, Path | None]], verdict: Verdict, context
         elif isinstance(chosen, TextReporter):
             chosen.show(verdict, context.out)
         else:
-            click.get_binary_stream("stdout").write(chosen.render(verdict))
+            sys.stdout.buffer.write(chosen.render(verdict))
 
 
 @contextlib.contextmanager

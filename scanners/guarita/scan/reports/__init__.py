@@ -5,9 +5,10 @@ from __future__ import annotations
 from guarita.errors import UsageError
 from guarita.scan.reports.interface import Reporter
 from guarita.scan.reports.json import JsonReporter
+from guarita.scan.reports.sarif import SarifReporter
 from guarita.scan.reports.text import TextReporter
 
-REPORTERS: tuple[type[Reporter], ...] = (TextReporter, JsonReporter)
+REPORTERS: tuple[type[Reporter], ...] = (TextReporter, JsonReporter, SarifReporter)
 FORMATS = tuple(reporter.name for reporter in REPORTERS)
 
 
