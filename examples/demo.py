@@ -9,7 +9,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 GUARITA = Path(sysconfig.get_path("scripts")) / "guarita"
-SCANNERS = ("code", "secrets")
+SCANNERS = ("code", "secrets", "documents")
 
 
 def gate(tree: str, folder: str) -> tuple[int, dict]:

@@ -19,6 +19,9 @@ from guarita.scan.process import Worker, neutral_environment
 WORKER = "guarita.scan.scanners.code.worker"
 FILE_TIMEOUT = 60.0
 """Seconds for one file."""
+NOTEBOOK = Outcome(
+    status=FileStatus.NO_TOOL, reason="code: bandit reads no notebooks; exclude it by a named rule"
+)
 PASSWORDS = {"B105", "B106", "B107"}
 """Checks whose own message and code hold the password that they found."""
 
@@ -30,7 +33,9 @@ class CodeScanner(Scanner):
     summary: ClassVar[str] = "Python source, by bandit"
 
     def claims(self, file: TreeFile) -> bool:
-        return file.suffix in {".py", ".pyw", ".pyi"} or (not file.suffix and _python_script(file.head))
+        return file.suffix in {".py", ".pyw", ".pyi", ".ipynb"} or (
+            not file.suffix and _python_script(file.head)
+        )
 
     def version(self) -> str:
         return f"bandit {version('bandit')} on Python {sys.version_info[0]}.{sys.version_info[1]}"
@@ -50,6 +55,10 @@ def _scan_shard(job: ScanJob, shard: Sequence[TreeFile]) -> tuple[list[Finding],
     worker: Worker | None = None
     try:
         for file in shard:
+            if file.suffix == ".ipynb":
+                outcomes[file.path] = NOTEBOOK
+                job.advance(1)
+                continue
             worker = worker or _worker(job)
             try:
                 answer = worker.request({"path": str(file.staged)}, min(FILE_TIMEOUT, job.remaining))
