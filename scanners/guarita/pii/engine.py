@@ -20,6 +20,7 @@ MARGIN = 512
 _CONTEXT_GAIN = 0.35
 _CONTEXT_FLOOR = 0.4
 _FAR = 1_000
+_SUSPECT_STRENGTH = 0.7
 
 
 class Detector:
@@ -101,16 +102,12 @@ def _resolve(found: Iterable[tuple[Detection, int]], threshold: float) -> list[D
     left out first.
     """
 
-    def rank(item: tuple[Detection, int]) -> tuple[bool, float, int, int, str]:
+    def rank(item: tuple[Detection, int]) -> tuple[float, int, int, str]:
         detection, distance = item
-        # Labels at different distances speak for different types: the nearest is right.
-        return (
-            detection.suspect,
-            -detection.score,
-            distance,
-            detection.start - detection.end,
-            detection.entity,
-        )
+        # A label says more than check digits that one number in ten satisfies by chance; and of labels at
+        # different distances the nearest is right.
+        strength = _SUSPECT_STRENGTH if detection.suspect else detection.score
+        return -strength, distance, detection.start - detection.end, detection.entity
 
     kept: list[Detection] = []
     starts: list[int] = []

@@ -10,7 +10,7 @@ from guarita.pii.fold import unaccented
 REACH = 48
 """Characters before a value in which its label may stand."""
 _AFTER = 24
-_OTHER_VALUE = re.compile(r"\d{4,}|\n[ \t]*\n")
+_OTHER_VALUE = re.compile(r"\d(?:[.\-/ ]?\d){3,}|\n[ \t]*\n")
 _BRACKET = re.compile(r"[ \t]*[(\[]|[ \t]*\t")
 
 
@@ -28,7 +28,7 @@ class Labels:
     def distance(self, text: str, start: int, end: int) -> int | None:
         """Characters between the value `text[start:end]` and the nearest label that speaks for it, or None.
 
-        A label speaks for the next value only: four digits in a row, or an empty line, end its reach.
+        A label speaks for the next value only: a number of four digits, or an empty line, end its reach.
         After a value it counts in brackets or in the next column.
         """
         before = text[max(0, start - REACH - 1) : start]

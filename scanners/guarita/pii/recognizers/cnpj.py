@@ -79,4 +79,4 @@ class CnpjRecognizer(GuaritaRecognizer):
             return Verdict(0.4, (Evidence.CHECK_DIGITS,))
         if _DATE_LIKE.fullmatch(value):
             return Verdict(0.3, (Evidence.CHECK_DIGITS, Evidence.DATE_LIKE))
-        return Verdict(0.5, (Evidence.CHECK_DIGITS,))
+        return Verdict(0.6, (Evidence.CHECK_DIGITS,))

@@ -82,4 +82,4 @@ class CreditCardRecognizer(GuaritaRecognizer):
         if grouped:
             return Verdict(0.95, (Evidence.CHECK_DIGITS, Evidence.ISSUER, Evidence.FORMAT))
         # One number in ten passes Luhn by chance, and a fifth of all numbers lies in a known range.
-        return Verdict(0.6, (Evidence.CHECK_DIGITS, Evidence.ISSUER))
+        return Verdict(0.55, (Evidence.CHECK_DIGITS, Evidence.ISSUER))

@@ -15,10 +15,7 @@ class IpAddressRecognizer(GuaritaRecognizer):
     ENTITY = "PII_IP_ADDRESS"
     PATTERNS: ClassVar = (
         ("IPv4", r"(?<![\w.\-])(?:\d{1,3}\.){3}\d{1,3}(?![\w\-]|\.\d)"),
-        (
-            "IPv6",
-            r"(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:){2,7}(?::|[0-9A-Fa-f]{1,4})(?::[0-9A-Fa-f]{1,4}){0,6}(?![\w:])",
-        ),
+        ("IPv6", r"(?<![\w:.])(?=[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:)[0-9A-Fa-f:]{3,39}(?![\w:])"),
     )
     LABELS: ClassVar = ("ip", "ip address", "endereco ip", "client ip", "remote addr", "x-forwarded-for")
 
