@@ -82,6 +82,12 @@ def scan(  # noqa: PLR0917  # click passes the context by position, the rest by 
     PATH is a folder (default: this one), a bare repository, or files. The tree is read once and never
     executed; with --policy or --diff nothing in it configures its judge.
     """
+    if context.ledger:
+        raise UsageError(
+            "scan.no-ledger",
+            "this version keeps no audit ledger",
+            hint="leave out --ledger and GUARITA_LEDGER",
+        )
     reports = _reports(outputs, context)
     tree = open_tree(paths or (Path(),))
     base = Revision(paths[0] if paths and paths[0].is_dir() else Path(), diff) if diff else None
