@@ -1,5 +1,6 @@
 """Properties: any valid number in any punctuation is found anywhere, a wrong digit is never called valid."""
 
+import itertools
 import re
 
 import pytest
@@ -131,7 +132,7 @@ def test_a_wrong_digit_in_a_labelled_cnpj_is_a_suspect(value, index, by):
 def test_answers_are_in_order_without_overlap(parts):
     text = " ".join(parts)
     found = WHOLE.detect(text)
-    for left, right in zip(found, found[1:], strict=False):
+    for left, right in itertools.pairwise(found):
         assert left.end <= right.start
     assert all(0 <= d.start < d.end <= len(text) and 0 < d.score <= 1 for d in found)
 
