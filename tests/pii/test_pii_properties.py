@@ -11,8 +11,10 @@ from guarita.pii import Detector, Evidence
 from guarita.pii.checkdigits import cnpj_check, cpf_check, numbers
 from guarita.pii.engine import CHUNK
 from guarita.pii.fold import plain, unaccented
+from guarita.pii.recognizers import DEFAULT, OPTIONAL
 from guarita.pii.recognizers.cnpj import valid_cnpj
 from guarita.pii.recognizers.cpf import valid_cpf
+from guarita.pii.recognizers.hints import Hint
 
 DETECTOR = Detector()
 WHOLE = Detector(threshold=0.0)
@@ -149,3 +151,46 @@ def test_digits_of_any_script_are_digits(value):
     for zero in ("\uff10", "\u0660", "\u0966"):
         foreign = re.sub(r"\d", lambda m, zero=zero: chr(ord(zero) + int(m.group())), written)
         assert hit(f"CPF: {foreign}", "PII_CPF", 5, 5 + len(foreign))
+
+
+PIECES = st.one_of(
+    st.text("0123456789", max_size=6),
+    st.text(" .-/()+@:", max_size=3),
+    st.sampled_from(
+        [
+            "CPF ",
+            "tel ",
+            "55",
+            "DE",
+            "A1",
+            "ana",
+            ".com.br",
+            "@",
+            "\n",
+            "(11) ",
+            "SSN ",
+            "CEP ",
+            "12ABC34501DE35",
+        ]
+    ),
+    st.sampled_from(
+        [
+            "529.982.247-25",
+            "98123-4567",
+            "4539148803436467",
+            "DE12500105170648489890",
+            "ip 8.8.8.8",
+            "2804:14d::17",
+        ]
+    ),
+)
+
+
+@pytest.mark.parametrize("kind", [*DEFAULT, *OPTIONAL], ids=lambda kind: kind.__name__)
+@given(st.lists(PIECES, max_size=30))
+@settings(max_examples=60, deadline=None)
+def test_a_hint_hides_nothing(kind, parts):
+    text = "".join(parts)
+    everywhere = type("Everywhere", (kind,), {"HINT": Hint(re.compile(r"\A.*\Z", re.DOTALL), 0, 0)})
+    seen = [(result.start, result.end, result.score) for result in kind().analyze(text)]
+    assert sorted(seen) == sorted((r.start, r.end, r.score) for r in everywhere().analyze(text))

@@ -68,13 +68,12 @@ def _rows(lines: Iterator[str], limits: Limits) -> Iterator[Row]:
 
 
 def _delimiter(sample: list[str]) -> str:
-    """The delimiter that stands most evenly in the first lines; a comma when none does."""
-    best, best_score = ",", 0.0
-    for delimiter in "\t;|,":
-        counts = [line.count(delimiter) for line in sample if line.strip()]
-        fewest = min(counts, default=0)
-        if fewest:
-            score = fewest / max(counts) * min(fewest, 8)
-            if score > best_score:
-                best, best_score = delimiter, score
-    return best
+    """The delimiter that most of the first lines hold as often as the very first; a comma when none does."""
+    lines = [line for line in sample if line.strip()]
+
+    def agreement(delimiter: str) -> tuple[int, int]:
+        expected = lines[0].count(delimiter) if lines else 0
+        return sum(line.count(delimiter) == expected for line in lines) if expected else 0, expected
+
+    best = max("\t;|,", key=agreement)
+    return best if agreement(best)[1] else ","

@@ -8,8 +8,10 @@ from typing import Final
 from guarita.pii.documents.cells import Row, table_blocks
 from guarita.pii.documents.interface import Block, Limits, Place, Span
 
-_LEAVES: Final = frozenset({"t", "delText", "instrText", "delInstrText"})
-"""Elements whose own characters are text: shown, deleted with tracking, or a field's code."""
+_LEAVES: Final = frozenset({"t", "instrText"})
+"""Elements whose own characters are text: shown, or a field's code."""
+_DELETED: Final = frozenset({"delText", "delInstrText"})
+"""Elements that hold what was deleted with tracking: still there, and beside what replaced it."""
 _SPOKEN: Final = ("descr", "title", "author", "alt", "tooltip", "displayName")
 """Attributes that hold words of a person: alternative texts, who wrote a comment."""
 _STANDS_FOR: Final = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
@@ -36,7 +38,9 @@ class PartHandler:
         self._rows: list[list[Row]] = []
         self._open: list[_Table] = []
         self._text: list[list[str]] = [[]]
+        self._deleted: list[str] = []
         self._taking = 0
+        self._deleting = 0
         self._number = 0
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
@@ -47,6 +51,8 @@ class PartHandler:
             self._text.append([])
         if name in self._leaves:
             self._taking += 1
+        elif name in _DELETED:
+            self._deleting += 1
         elif name == "tbl":
             self._rows.append([])
             self._open.append(_Table(f"{self.part}, table {len(self._rows)}", self._rows[-1]))
@@ -59,6 +65,10 @@ class PartHandler:
         """Close what the element closes."""
         if name in self._leaves:
             self._taking -= 1
+        elif name in _DELETED:
+            self._deleting -= 1
+        elif name == "del":
+            self._deleted.append("\n")
         if name in self._breaks:
             self._end_paragraph()
         elif self._open:
@@ -73,6 +83,8 @@ class PartHandler:
         """Characters, which count within a leaf."""
         if self._taking:
             self._text[-1].append(text)
+        elif self._deleting:
+            self._deleted.append(text)
 
     def blocks(self, limits: Limits) -> Iterator[Block]:
         """What was collected: paragraphs first, then tables."""
@@ -85,6 +97,8 @@ class PartHandler:
     def _end_paragraph(self) -> None:
         self._number += 1
         text = "".join(self._text.pop())
+        self._paragraph("".join(self._deleted))
+        self._deleted = []
         if self._open and self._open[-1].cell is not None:
             self._open[-1].cell.append(text)
         else:

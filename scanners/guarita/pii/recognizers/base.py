@@ -11,6 +11,7 @@ from typing import ClassVar, Final
 from guarita.pii.interface import Evidence
 from guarita.pii.labels import Labels
 from guarita.pii.presidio import AnalysisExplanation, Pattern, PatternRecognizer, RecognizerResult
+from guarita.pii.recognizers.hints import NUMBER, Hint, windows
 
 EVIDENCE_KEY: Final = "evidence"
 """In `recognition_metadata`: a tuple of `Evidence`."""
@@ -64,6 +65,8 @@ class GuaritaRecognizer(PatternRecognizer, abc.ABC):
     """(name, regular expression) pairs. Each must be linear: no nested repetition, every repetition bounded."""
     LABELS: ClassVar[Sequence[str]]
     """Words that say what stands beside them, without accents."""
+    HINT: ClassVar[Hint] = NUMBER
+    """Where the patterns may match at all."""
 
     def __init__(self, *, language: str = "pt") -> None:
         super().__init__(
@@ -91,14 +94,16 @@ class GuaritaRecognizer(PatternRecognizer, abc.ABC):
         if entities is not None and self.ENTITY not in entities:
             return []
         results = []
-        for name, regex in self._compiled:
-            for match in regex.finditer(text):
-                start, end = match.span()
-                distance = self._labels.distance(text, start, end) if self._labels else None
-                candidate = Candidate(match.group(), name, distance is not None, text, start, end)
-                verdict = self.judge(candidate)
-                if verdict is not None:
-                    results.append(self._result(candidate, verdict, distance))
+        for low, high in windows(self.HINT, text):
+            for name, regex in self._compiled:
+                # With bounds instead of a slice a pattern still sees what stands before the window.
+                for match in regex.finditer(text, low, high):
+                    start, end = match.span()
+                    distance = self._labels.distance(text, start, end) if self._labels else None
+                    candidate = Candidate(match.group(), name, distance is not None, text, start, end)
+                    verdict = self.judge(candidate)
+                    if verdict is not None:
+                        results.append(self._result(candidate, verdict, distance))
         return results
 
     def _result(self, candidate: Candidate, verdict: Verdict, distance: int | None) -> RecognizerResult:

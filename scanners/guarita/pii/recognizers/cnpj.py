@@ -12,6 +12,7 @@ from typing import ClassVar, Final
 from guarita.pii.checkdigits import cnpj_check, numbers, repeated
 from guarita.pii.interface import Evidence
 from guarita.pii.recognizers.base import SUSPECT, TEST_VALUE, Candidate, GuaritaRecognizer, Verdict, alone
+from guarita.pii.recognizers.hints import Hint
 
 _USUAL: Final = re.compile(r"[0-9A-Z]{2}\.[0-9A-Z]{3}\.[0-9A-Z]{3}/[0-9A-Z]{4}-\d{2}")
 _PUNCTUATION: Final = re.compile(r"[ .\-/]")
@@ -35,6 +36,7 @@ class CnpjRecognizer(GuaritaRecognizer):
     """Finds CNPJs with any usual punctuation or none."""
 
     ENTITY = "PII_CNPJ"
+    HINT = Hint(re.compile(r"[0-9A-Z](?:[ ./\-]{0,3}[0-9A-Z]){13,}"), 2, 4)
     COUNTRY_CODE = "br"
     PATTERNS: ClassVar = (
         (

@@ -41,6 +41,7 @@ class CreditCardRecognizer(GuaritaRecognizer):
 
     ENTITY = "PII_CREDIT_CARD"
     PATTERNS: ClassVar = (
+        ("short", alone(r"\d{12}")),
         ("card", alone(r"\d{4}[ \-]?(?:\d{4}[ \-]?\d{4}[ \-]?\d{1,7}|\d{6}[ \-]?\d{4,5})")),
     )
     LABELS: ClassVar = (

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from guarita.pii.fold import unaccented
 from guarita.pii.interface import Evidence
 from guarita.pii.recognizers.base import Candidate, GuaritaRecognizer, Verdict
+from guarita.pii.recognizers.hints import Hint
 
 if TYPE_CHECKING:
     from tldextract import TLDExtract
@@ -49,6 +50,7 @@ class EmailRecognizer(GuaritaRecognizer):
     """Finds addresses of people. Role mailboxes and placeholders score too low to be reported."""
 
     ENTITY = "PII_EMAIL"
+    HINT = Hint(re.compile("@"), 66, 330)
     PATTERNS: ClassVar = (
         (
             "address",

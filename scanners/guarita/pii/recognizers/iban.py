@@ -8,6 +8,7 @@ from typing import ClassVar, Final
 from guarita.pii.checkdigits import mod97
 from guarita.pii.interface import Evidence
 from guarita.pii.recognizers.base import SUSPECT, TEST_VALUE, Candidate, GuaritaRecognizer, Verdict
+from guarita.pii.recognizers.hints import Hint
 
 LENGTHS: Final = {
     15: "NO",
@@ -45,19 +46,22 @@ def _regex() -> str:
         rf"(?:{'|'.join(countries.split())})\d{{2}}(?:[ \-]?[A-Z0-9]){{{length - 4}}}"
         for length, countries in LENGTHS.items()
     )
-    return rf"(?<![^\W_])(?:{'|'.join(by_length)})(?![^\W_])"
+    return rf"(?<![^\W_])(?i:{'|'.join(by_length)})(?![^\W_])"
 
 
 class IbanRecognizer(GuaritaRecognizer):
     """Finds IBANs of every country in the registry, in groups or plain."""
 
     ENTITY = "PII_IBAN"
+    HINT = Hint(re.compile(r"[A-Za-z]{2}[0-9]{2}"), 1, 64)
     PATTERNS: ClassVar = (("IBAN", _regex()),)
     LABELS: ClassVar = ("iban", "bank account", "conta", "conta bancaria", "account number")
 
     def judge(self, candidate: Candidate) -> Verdict | None:
         """By its check digits."""
-        value = re.sub(r"[ \-]", "", candidate.value)
+        value = re.sub(r"[ \-]", "", candidate.value).upper()
+        if not candidate.labelled and any(map(str.islower, candidate.value)):
+            return None
         if not mod97(value):
             return SUSPECT if candidate.labelled else None
         if value in _EXAMPLES:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import ClassVar
 
 from guarita.pii.interface import Evidence
 from guarita.pii.recognizers.base import Candidate, GuaritaRecognizer, Verdict
+from guarita.pii.recognizers.hints import Hint
 
 
 class IpAddressRecognizer(GuaritaRecognizer):
     """Finds addresses that lead somewhere: not private, reserved or documentation ranges (RFC 6890, RFC 5737)."""
 
     ENTITY = "PII_IP_ADDRESS"
+    HINT = Hint(re.compile(r"[0-9]\.[0-9]|:[0-9A-Fa-f]{0,4}:"), 16, 40)
     PATTERNS: ClassVar = (
         ("IPv4", r"(?<![\w.\-])(?:\d{1,3}\.){3}\d{1,3}(?![\w\-]|\.\d)"),
         ("IPv6", r"(?<![\w:.])(?=[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:)[0-9A-Fa-f:]{3,39}(?![\w:])"),

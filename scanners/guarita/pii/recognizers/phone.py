@@ -21,6 +21,9 @@ _AREAS: Final = frozenset(_AREAS_WORDS.split())
 _EXAMPLES: Final = frozenset({"12345678", "912345678", "987654321", "23456789", "98765432", "12341234"})
 _MOBILE_LENGTH: Final = 9
 _LANDLINE_LENGTH: Final = 8
+_SHORTEST: Final = 7
+_LONGEST: Final = 13
+_DATE: Final = re.compile(r"(?:19|20)\d\d-\d\d-\d\d|\d\d[.\-]\d\d[.\-](?:19|20)\d\d")
 _BARE_AREA: Final = re.compile(r"\d{2}[ \-]9\d{4}[ .\-]\d{4}")
 
 
@@ -59,6 +62,13 @@ class PhoneRecognizer(GuaritaRecognizer):
             "North American",
             rf"(?<![\w+])(?<!\d[.\-/])(?:1[ .\-])?(?:\([2-9]\d\d\) ?|[2-9]\d\d[.\-])[2-9]\d\d[.\-]\d{{4}}{ALONE_AFTER}",
         ),
+        (
+            "any",
+            (
+                rf"(?<![\w+])(?<!\d[.\-/])(?:\(?\d{{1,4}}\)?(?:[ .\-]{{1,2}}\(?\d{{2,4}}\)?){{1,5}}"
+                rf"|\d{{2,4}}[ \-]\d{{5,8}}|\d{{7,12}}){ALONE_AFTER}"
+            ),
+        ),
     )
     LABELS: ClassVar = (
         "telefone",
@@ -79,6 +89,7 @@ class PhoneRecognizer(GuaritaRecognizer):
         "cell phone",
         "phone number",
         "call me at",
+        "call me on",
         "ligue",
         "ligue para",
     )
@@ -87,6 +98,8 @@ class PhoneRecognizer(GuaritaRecognizer):
         """By the numbering plan, the form and the label."""
         if candidate.pattern == "international":
             return self._foreign(candidate.value, labelled=candidate.labelled)
+        if candidate.pattern == "any":
+            return self._any(candidate)
         if candidate.pattern == "North American":
             return self._north_american(candidate)
         value = digits(candidate.value)
@@ -127,6 +140,15 @@ class PhoneRecognizer(GuaritaRecognizer):
             free = {phonenumbers.PhoneNumberType.TOLL_FREE, phonenumbers.PhoneNumberType.SHARED_COST}
             return None if kind in free else Verdict(0.95 if labelled else 0.85, (Evidence.FORMAT,))
         return Verdict(0.6) if labelled and phonenumbers.is_possible_number(number) else None
+
+    @staticmethod
+    def _any(candidate: Candidate) -> Verdict | None:
+        """A number of some other country's form: only its label says that it is one."""
+        value = digits(candidate.value)
+        plausible = _SHORTEST <= len(value) <= _LONGEST and _DATE.match(candidate.value) is None
+        if not candidate.labelled or not plausible or _placeholder(value) or value in _EXAMPLES:
+            return None
+        return Verdict(0.55)
 
     @staticmethod
     def _north_american(candidate: Candidate) -> Verdict | None:
