@@ -1,0 +1,33 @@
+"""The audit ledger: an append-only Merkle log that nobody can quietly change."""
+
+from guarita.audit.errors import (
+    EventRefusedError,
+    LedgerCorruptError,
+    LedgerError,
+    LedgerUnavailableError,
+    ProofError,
+)
+from guarita.audit.events.secret import Personal, Secret
+from guarita.audit.ledger import Ledger
+from guarita.audit.locate import ledger_url, open_ledger
+from guarita.audit.query import Found, Query
+from guarita.audit.stores.interface import Appended, Leaf
+from guarita.audit.verify import Verified
+
+__all__ = [
+    "Appended",
+    "EventRefusedError",
+    "Found",
+    "Leaf",
+    "Ledger",
+    "LedgerCorruptError",
+    "LedgerError",
+    "LedgerUnavailableError",
+    "Personal",
+    "ProofError",
+    "Query",
+    "Secret",
+    "Verified",
+    "ledger_url",
+    "open_ledger",
+]

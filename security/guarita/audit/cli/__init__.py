@@ -1,0 +1,17 @@
+"""`guarita audit`: verify, query, prove, checkpoint, erase."""
+
+from __future__ import annotations
+
+import click
+
+from guarita.audit.cli.query import query, tail
+from guarita.audit.cli.verify import verify
+
+
+@click.group()
+def audit() -> None:
+    """Read, verify and prove the audit ledger."""
+
+
+for command in (verify, query, tail):
+    audit.add_command(command)

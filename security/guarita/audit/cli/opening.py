@@ -1,0 +1,12 @@
+"""How the audit commands open the ledger that the common options name."""
+
+from __future__ import annotations
+
+from guarita.audit.ledger import Ledger
+from guarita.audit.locate import ledger_url, open_ledger
+from guarita.cli import Context
+
+
+def opened(context: Context, *, read_only: bool = True) -> Ledger:
+    """The ledger of `--ledger`, the environment or guarita.yaml. It must exist: reading makes none."""
+    return open_ledger(ledger_url(context.ledger, context.config), create=False, read_only=read_only)

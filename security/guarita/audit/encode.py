@@ -1,0 +1,82 @@
+"""From an event to the exact bytes that are hashed and stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from guarita.audit.errors import EventRefusedError
+from guarita.audit.events.classes import Event
+from guarita.audit.events.secret import Personal, refused
+from guarita.audit.stores.interface import Draft
+
+MAX_EVENT: Final = 65_535
+"""Bytes of one event: an entry bundle of C2SP tlog-tiles holds no longer one."""
+MAX_UID: Final = 256
+"""Characters of an idempotency key."""
+
+Seal = Callable[[Personal], str]
+
+
+class Encoder:
+    """Encodes events. A `Secret` is refused, `Personal` is sealed, or refused where there is no seal."""
+
+    def __init__(self, seal: Seal | None = None) -> None:
+        self._seal = seal
+        self._encoder = msgspec.json.Encoder(enc_hook=self._hook)
+
+    def _hook(self, value: Any) -> str:
+        if isinstance(value, Personal) and self._seal is not None:
+            return self._seal(value)
+        raise refused(value)
+
+    def draft(self, event: Event, idempotency_key: str | None) -> Draft:
+        """The event's bytes, with the key (if there is one) as `metadata.uid`.
+
+        Raises EventRefusedError: `audit.secret`, `audit.event-too-large`, `audit.event`, `audit.key`.
+        """
+        if idempotency_key is not None:
+            metadata = msgspec.structs.replace(event.metadata, uid=idempotency_key)
+            event = msgspec.structs.replace(event, metadata=metadata)
+        uid = event.metadata.uid
+        if uid is not msgspec.UNSET and not 0 < len(uid) <= MAX_UID:
+            raise EventRefusedError(
+                "audit.key", f"an idempotency key has 1 to {MAX_UID} characters, not {len(uid)}"
+            )
+        try:
+            body = self._encoder.encode(event)
+        except (TypeError, ValueError, RecursionError) as error:
+            # Their texts name types, and UnicodeEncodeError's would quote the value.
+            raise EventRefusedError(
+                "audit.event",
+                f"an event of class {event.class_uid} cannot be encoded ({type(error).__name__})",
+            ) from None
+        if len(body) > MAX_EVENT:
+            raise EventRefusedError(
+                "audit.event-too-large",
+                f"an event of class {event.class_uid} has {len(body)} bytes, more than {MAX_EVENT}",
+                hint="record digests and counts, and keep the rest elsewhere",
+            )
+        return Draft(body, None if uid is msgspec.UNSET else uid)
+
+
+class _Metadata(msgspec.Struct):
+    uid: str | None = None
+
+
+class _Identified(msgspec.Struct):
+    metadata: _Metadata | None = None
+
+
+_decoder = msgspec.json.Decoder(_Identified)
+
+
+def uid_of(body: bytes) -> str | None:
+    """The idempotency key that stands in the stored bytes."""
+    try:
+        event = _decoder.decode(body)
+    except msgspec.DecodeError:
+        return None
+    return event.metadata.uid if event.metadata else None

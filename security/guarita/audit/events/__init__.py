@@ -1,0 +1,37 @@
+"""Audit events: OCSF 1.8 objects, each built in one line."""
+
+from guarita.audit.events.classes import CLASSES, Event
+from guarita.audit.events.gate import MAX_LISTED, FailingFinding, compliance_finding, scan_activity
+from guarita.audit.events.secret import Personal, Secret, Text
+from guarita.audit.events.services import (
+    api_activity,
+    authentication,
+    authorize_session,
+    data_security_finding,
+    detection_finding,
+    entity_management,
+    role_change,
+    user_change,
+    vulnerability_finding,
+)
+
+__all__ = [
+    "CLASSES",
+    "MAX_LISTED",
+    "Event",
+    "FailingFinding",
+    "Personal",
+    "Secret",
+    "Text",
+    "api_activity",
+    "authentication",
+    "authorize_session",
+    "compliance_finding",
+    "data_security_finding",
+    "detection_finding",
+    "entity_management",
+    "role_change",
+    "scan_activity",
+    "user_change",
+    "vulnerability_finding",
+]

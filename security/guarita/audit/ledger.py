@@ -1,0 +1,103 @@
+"""The ledger: events in, durable and in one sequence; proofs, checks and answers out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Self
+
+from guarita.audit.commit import GroupCommit
+from guarita.audit.encode import Encoder
+from guarita.audit.errors import LedgerUnavailableError
+from guarita.audit.events.classes import Event
+from guarita.audit.query import Found, Query, select
+from guarita.audit.stores.interface import Appended, Leaf, Store
+from guarita.audit.verify import Progress, Verified, checked, verify_leaves
+
+
+class Ledger:
+    """One open ledger, for any number of threads and asyncio tasks of this process.
+
+    Close it, or use it as a context manager. It does not survive `fork`: open it in the child.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._encoder = Encoder()
+        self._commit: GroupCommit | None = None
+        self._pid = os.getpid()
+
+    @property
+    def origin(self) -> str:
+        """The log's name."""
+        return self.store.origin
+
+    @property
+    def size(self) -> int:
+        """How many entries there are now."""
+        return self.store.head().size
+
+    @property
+    def root(self) -> bytes:
+        """The tree's root hash now."""
+        return self.store.head().root()
+
+    def append(self, event: Event, *, idempotency_key: str | None = None) -> Appended:
+        """Write an event; returns after it is durable.
+
+        With a key (here, or already as `metadata.uid`) a retry is harmless: the first entry stands, and its
+        index is given again. Raises EventRefusedError for an event that may not enter, LedgerUnavailableError when
+        the ledger cannot be written; then nothing is acknowledged, and an event without a key may or may
+        not be there.
+        """
+        return self._writer().append([self._encoder.draft(event, idempotency_key)])[0]
+
+    def append_all(self, events: Iterable[Event]) -> list[Appended]:
+        """Write several events side by side in the sequence, all or none. Raises as `append`."""
+        drafts = [self._encoder.draft(event, None) for event in events]
+        return self._writer().append(drafts) if drafts else []
+
+    async def aappend(self, event: Event, *, idempotency_key: str | None = None) -> Appended:
+        """As `append`, for asyncio tasks."""
+        return (await self._writer().aappend([self._encoder.draft(event, idempotency_key)]))[0]
+
+    def entries(self, start: int = 0, stop: int | None = None) -> Iterator[Leaf]:
+        """Entries by index, each compared with its hash. Raises LedgerCorruptError with the index."""
+        for leaf in self.store.leaves(start, stop):
+            yield checked(leaf)
+
+    def query(self, query: Query | None = None, *, start: int = 0) -> Iterator[Found]:
+        """The events that match, oldest first, from index `start` on."""
+        return select(self.entries(start), query or Query())
+
+    def verify(self, *, progress: Progress = lambda *_: None) -> Verified:
+        """Verify the whole log from its bytes. Raises LedgerCorruptError with the first index that is wrong."""
+        head = self.store.head()
+        for _ in verify_leaves(self.store, head, progress=progress):
+            pass
+        return Verified(origin=self.origin, size=head.size, root=head.root().hex())
+
+    def close(self) -> None:
+        """Write what is pending and let go of the store."""
+        if self._commit is not None:
+            self._commit.close()
+            self._commit = None
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _writer(self) -> GroupCommit:
+        if os.getpid() != self._pid:
+            raise LedgerUnavailableError(
+                "audit.forked-process", "this ledger was opened before a fork", hint="open it in the child"
+            )
+        if self._commit is None:
+            self._commit = GroupCommit(self.store.append)
+        return self._commit

@@ -1,0 +1,65 @@
+"""From a URL, or from the project's configuration, to an open ledger."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from guarita import config
+from guarita.audit.ledger import Ledger
+from guarita.audit.stores.interface import Store
+from guarita.audit.stores.sqlite import SqliteStore
+from guarita.audit.stores.sqlite_file import FOLDER
+from guarita.errors import UsageError
+
+DEFAULT_NAME = "ledger.db"
+
+
+def ledger_url(ledger: str | None = None, configuration: Path | None = None) -> str:
+    """The ledger to use: the one given, else `ledger.url` of guarita.yaml, else the file beside that.
+
+    `configuration` is the configuration's file; without it `guarita.yaml` in the current folder counts,
+    if there is one. Raises UsageError when the configuration is wrong.
+    """
+    if ledger:
+        return ledger
+    file = configuration or Path(config.FILE_NAME)
+    url = config.load(file).ledger.url if configuration or file.exists() else None
+    return url or str(file.parent / FOLDER / DEFAULT_NAME)
+
+
+def open_store(url: str, *, create: bool = True, read_only: bool = False, origin: str | None = None) -> Store:
+    """Open a store by URL: `sqlite:///relative.db`, `sqlite:////absolute.db`, a plain path, `postgresql://…`.
+
+    Raises UsageError for a URL of another kind, or a ledger that is not there and not to be made.
+    """
+    scheme = urlsplit(url).scheme if "://" in url else ""
+    if scheme == "sqlite":
+        path = url.removeprefix("sqlite://").removeprefix("/")
+        if not path or url == f"sqlite://{path}":
+            raise UsageError(
+                "audit.url",
+                "a SQLite URL has three slashes before a relative path, four before an absolute one",
+            )
+        return SqliteStore(Path(path), create=create, read_only=read_only, origin=origin)
+    if scheme in {"postgresql", "postgres"}:
+        raise UsageError("audit.url", "PostgreSQL is not built in yet")
+    if scheme:
+        raise UsageError(
+            "audit.url",
+            f"no ledger store for {scheme}://",
+            hint="sqlite:///PATH, postgresql://…, or a plain path",
+        )
+    return SqliteStore(Path(url), create=create, read_only=read_only, origin=origin)
+
+
+def open_ledger(
+    url: str, *, create: bool = True, read_only: bool = False, origin: str | None = None
+) -> Ledger:
+    """Open a ledger, or make it. Use it as a context manager.
+
+    `origin` names a new log, for checkpoints; an existing log keeps its name. Raises UsageError when the
+    URL is wrong or nothing is there and `create` is False, LedgerUnavailableError when the place cannot be
+    reached or written, LedgerCorruptError when the log is shorter than its last checkpoint, forked or edited.
+    """
+    return Ledger(open_store(url, create=create and not read_only, read_only=read_only, origin=origin))

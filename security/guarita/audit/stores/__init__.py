@@ -1,0 +1,1 @@
+"""Ledger stores: one interface, one file for each place a ledger can be kept."""

@@ -1,0 +1,267 @@
+"""The ledger in one SQLite file: the embedded default, for any number of processes on one machine.
+
+WAL with `synchronous=FULL`: COMMIT returns after the log file is synced (https://sqlite.org/wal.html). Writers take
+turns by BEGIN IMMEDIATE; readers never wait.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from guarita.audit.errors import LedgerCorruptError, LedgerUnavailableError
+from guarita.audit.merkle.tree import CompactRange, Node
+from guarita.audit.stores import sqlite_file as file
+from guarita.audit.stores.interface import Appended, Checkpoint, Draft, Leaf, Store, plan
+
+PIECE = 1024
+"""Entries read at once."""
+LOCK_TIMEOUT = 30.0
+"""Seconds to wait for other writers."""
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE head (id INTEGER PRIMARY KEY CHECK (id = 0), size INTEGER NOT NULL, peaks BLOB NOT NULL);
+CREATE TABLE entry (idx INTEGER PRIMARY KEY, hash BLOB NOT NULL, uid TEXT);
+CREATE UNIQUE INDEX entry_uid ON entry (uid) WHERE uid IS NOT NULL;
+CREATE TABLE body (idx INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
+CREATE TABLE node (level INTEGER, idx INTEGER, hash BLOB NOT NULL, PRIMARY KEY (level, idx)) WITHOUT ROWID;
+CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, note TEXT NOT NULL);
+CREATE TABLE verifier (vkey TEXT PRIMARY KEY);
+INSERT INTO head VALUES (0, 0, x'');
+"""
+_LEAVES = "SELECT idx, CAST(hash AS BLOB), CAST(bytes AS BLOB), uid FROM entry JOIN body USING (idx) WHERE "
+# SQLite keeps whatever type was written last: an edit by SQL must be found as an edit, not as a TypeError.
+# Hashes and bodies stand apart: proofs and tiles read rows of 40 bytes, and bodies can be archived on their own.
+
+
+class SqliteStore(Store):
+    """A ledger in a SQLite file."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        create: bool = True,
+        read_only: bool = False,
+        origin: str | None = None,
+        lock_timeout: float = LOCK_TIMEOUT,
+    ) -> None:
+        """Open the file, or make it with this `origin` (default: a random name). Times are in seconds.
+
+        Raises UsageError when it is not there and not to be made, or is not a ledger.
+        """
+        self.path = path.absolute()
+        self._lock_timeout = lock_timeout
+        self._lock = threading.Lock()
+        self._readers: list[sqlite3.Connection] = []
+        self._local = threading.local()
+        self._writer: sqlite3.Connection | None = None
+        with self._explained("opened"):
+            if read_only:
+                file.must_exist(self.path)
+            else:
+                fresh = file.prepare(self.path, create=create)
+                self._writer = file.connect_writer(self.path, timeout=lock_timeout)
+                if fresh or not file.is_ledger(self._writer):
+                    self._create(origin or f"guarita/{secrets.token_hex(8)}")
+            self._identity = file.identity(self.path)
+            file.check_format(self._reader(), self.path)
+            self.origin = str(self._one("SELECT value FROM meta WHERE key = 'origin'")[0])
+
+    def _create(self, origin: str) -> None:
+        with self._transaction() as writer:
+            if file.is_ledger(writer):  # another process was quicker
+                return
+            file.must_be_empty(writer, self.path)
+            for statement in _SCHEMA.split(";\n"):
+                writer.execute(statement)
+            writer.execute("INSERT INTO meta VALUES ('origin', ?)", (origin,))
+            file.mark(writer)
+
+    def append(self, drafts: Sequence[Draft]) -> list[Appended]:
+        with self._lock, self._explained("written"):
+            file.still_there(self.path, self._identity)
+            with self._transaction() as writer:
+                keys = [draft.uid for draft in drafts if draft.uid is not None]
+                made = plan(_head(writer), drafts, _find(writer, keys))
+                writer.executemany(
+                    "INSERT INTO entry VALUES (?, ?, ?)", ((x.index, x.hash, x.uid) for x in made.leaves)
+                )
+                writer.executemany("INSERT INTO body VALUES (?, ?)", ((x.index, x.body) for x in made.leaves))
+                writer.executemany(
+                    "INSERT INTO node VALUES (?, ?, ?)", ((x.level, x.index, x.hash) for x in made.nodes)
+                )
+                if made.leaves:
+                    writer.execute(
+                        "UPDATE head SET size = ?, peaks = ?", (made.head.size, made.head.encode())
+                    )
+            # A file that was replaced during the commit holds nothing of it.
+            file.still_there(self.path, self._identity)
+            return made.answers
+
+    def head(self) -> CompactRange:
+        with self._explained("read"):
+            return _head(self._reader())
+
+    def hashes(self, level: int, start: int, stop: int) -> bytes:
+        table = "entry WHERE" if not level else "node WHERE level = ? AND"
+        keys = (level, start, stop) if level else (start, stop)
+        with self._explained("read"):
+            rows = (
+                self._reader()
+                .execute(
+                    f"SELECT idx, CAST(hash AS BLOB) FROM {table} idx >= ? AND idx < ? ORDER BY idx",  # noqa: S608  # constants
+                    keys,
+                )
+                .fetchall()
+            )
+        return b"".join(hash_ for at, (index, hash_) in enumerate(rows) if index == start + at)
+
+    def leaves(self, start: int = 0, stop: int | None = None) -> Iterator[Leaf]:
+        while stop is None or start < stop:
+            until = start + PIECE if stop is None else min(start + PIECE, stop)
+            with self._explained("read"):
+                rows = (
+                    self._reader()
+                    .execute(
+                        _LEAVES + "idx >= ? AND idx < ? ORDER BY idx",
+                        (start, until),
+                    )
+                    .fetchall()
+                )
+            for row in rows:
+                if row[0] != start:
+                    return
+                yield Leaf(*row)
+                start += 1
+            if start < until:
+                return
+
+    def nodes(self) -> Iterator[Node]:
+        level, index = 0, -1
+        while True:
+            with self._explained("read"):
+                rows = (
+                    self._reader()
+                    .execute(
+                        "SELECT level, idx, CAST(hash AS BLOB) FROM node WHERE (level, idx) > (?, ?) ORDER BY level, idx LIMIT ?",
+                        (level, index, PIECE),
+                    )
+                    .fetchall()
+                )
+            yield from (Node(*row) for row in rows)
+            if len(rows) < PIECE:
+                return
+            level, index = rows[-1][:2]
+
+    def find(self, uids: Iterable[str]) -> dict[str, Leaf]:
+        with self._explained("read"):
+            return _find(self._reader(), uids)
+
+    def save_checkpoint(self, checkpoint: Checkpoint) -> None:
+        with self._lock, self._explained("written"):
+            file.still_there(self.path, self._identity)
+            with self._transaction() as writer:
+                writer.execute("INSERT OR REPLACE INTO checkpoint VALUES (?, ?)", checkpoint)
+            file.still_there(self.path, self._identity)
+
+    def checkpoints(self) -> list[Checkpoint]:
+        with self._explained("read"):
+            rows = self._reader().execute("SELECT size, note FROM checkpoint ORDER BY size").fetchall()
+        return [Checkpoint._make(row) for row in rows]
+
+    def latest_checkpoint(self) -> Checkpoint | None:
+        with self._explained("read"):
+            row = (
+                self._reader()
+                .execute("SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1")
+                .fetchone()
+            )
+        return None if row is None else Checkpoint._make(row)
+
+    def verifiers(self) -> list[str]:
+        with self._explained("read"):
+            return [row[0] for row in self._reader().execute("SELECT vkey FROM verifier ORDER BY rowid")]
+
+    def add_verifier(self, vkey: str) -> None:
+        with self._lock, self._explained("written"), self._transaction() as writer:
+            writer.execute("INSERT OR IGNORE INTO verifier VALUES (?)", (vkey,))
+
+    def close(self) -> None:
+        with self._lock:
+            for connection in (*self._readers, *filter(None, (self._writer,))):
+                connection.close()
+            self._readers, self._writer = [], None
+            self._local = threading.local()
+
+    def _one(self, query: str) -> Sequence[object]:
+        row: Sequence[object] | None = self._reader().execute(query).fetchone()
+        if row is None:
+            raise LedgerCorruptError("audit.damaged", f"{self.path}: the ledger's own description is missing")
+        return row
+
+    def _reader(self) -> sqlite3.Connection:
+        """A connection of this thread, for reading."""
+        reader: sqlite3.Connection | None = getattr(self._local, "reader", None)
+        if reader is None:
+            reader = file.connect_reader(self.path)
+            self._local.reader = reader
+            self._readers.append(reader)
+        return reader
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        if self._writer is None:
+            raise LedgerUnavailableError(
+                "audit.read-only", f"{self.path}: the ledger is not open for writing"
+            )
+        writer = self._writer
+        deadline = time.monotonic() + self._lock_timeout
+        while True:
+            try:
+                writer.execute("BEGIN IMMEDIATE")
+                break
+            except sqlite3.OperationalError as error:
+                if not file.is_busy(error):
+                    raise
+                if time.monotonic() > deadline:
+                    raise LedgerUnavailableError(
+                        "audit.busy",
+                        f"{self.path}: another process held the ledger for {self._lock_timeout:g} s",
+                    ) from error
+                # SQLite's own waiting grows to 100 ms, forty commits; a commit takes about 2.
+                time.sleep(random.uniform(0.0002, 0.001))  # noqa: S311  # jitter, no secret
+        try:
+            yield writer
+            writer.execute("COMMIT")
+        finally:
+            if writer.in_transaction:
+                # After some failures (a full disk) SQLite has rolled back by itself and says so.
+                with contextlib.suppress(sqlite3.Error):
+                    writer.execute("ROLLBACK")
+
+    def _explained(self, done: str) -> contextlib.AbstractContextManager[None]:
+        return file.explained(self.path, done)
+
+
+def _head(connection: sqlite3.Connection) -> CompactRange:
+    row = connection.execute("SELECT CAST(size AS INTEGER), CAST(peaks AS BLOB) FROM head").fetchone()
+    if row is None:
+        raise LedgerCorruptError("audit.sequence", "the ledger has lost its head row", index=0)
+    return CompactRange.decode(*row)
+
+
+def _find(connection: sqlite3.Connection, uids: Iterable[str]) -> dict[str, Leaf]:
+    found = {}
+    for uid in uids:
+        row = connection.execute(_LEAVES + "uid = ?", (uid,)).fetchone()
+        if row is not None:
+            found[uid] = Leaf(*row)
+    return found

@@ -1,0 +1,116 @@
+"""Verifying the log from its bytes: every leaf, every stored node, the sequence, every checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from guarita.audit.encode import uid_of
+from guarita.audit.errors import LedgerCorruptError
+from guarita.audit.merkle.nodes import Nodes
+from guarita.audit.merkle.tree import TILE_HEIGHT, CompactRange, Node, leaf_hash
+from guarita.audit.stores.interface import Leaf, Store
+
+Progress = Callable[[int, int], None]
+"""Called with how many leaves are done, and of how many."""
+
+_STEP = 4096
+
+
+class Verified(msgspec.Struct, frozen=True, kw_only=True):
+    """A log that holds, and what was looked at."""
+
+    origin: str
+    size: int
+    root: str
+    """Hex."""
+    checked_from: int = 0
+    """The first leaf whose bytes were read: 0 unless an earlier checkpoint stands for those before."""
+
+
+def checked(leaf: Leaf) -> Leaf:
+    """The same leaf, after its bytes were compared with its hash. Raises LedgerCorruptError with its index."""
+    if leaf_hash(leaf.body) != leaf.hash:
+        raise LedgerCorruptError(
+            "audit.edited", f"leaf {leaf.index}: its bytes do not match its hash", index=leaf.index
+        )
+    if uid_of(leaf.body) != leaf.uid:
+        raise LedgerCorruptError(
+            "audit.edited",
+            f"leaf {leaf.index}: its idempotency key is not that of its bytes",
+            index=leaf.index,
+        )
+    return leaf
+
+
+def verify_leaves(
+    store: Store, head: CompactRange, *, start: int = 0, progress: Progress = lambda *_: None
+) -> Iterator[CompactRange]:
+    """Read the leaves from `start` up to the head, and rebuild the tree from their bytes.
+
+    Gives the tree after each leaf, so that the caller can compare roots on the way. `start` is a size whose
+    root the caller has reason to trust. Raises LedgerCorruptError with the first index that is wrong.
+    """
+    reader = Nodes(store.hashes)
+    tree = CompactRange(start, reader.peaks(start))
+    stored = _by_place(store.nodes(), head.size)
+    for leaf in store.leaves(start, head.size):
+        if leaf.index % _STEP == 0:
+            progress(leaf.index, head.size)
+        checked(leaf)
+        for node in tree.append(leaf.hash):
+            _same_node(node, stored.pop((node.level, node.index), None))
+        yield tree
+    if tree.size != head.size:
+        raise LedgerCorruptError(
+            "audit.missing",
+            f"leaf {tree.size} is missing; the log says that it has {head.size}",
+            index=tree.size,
+        )
+    if start == 0 and stored:
+        level, index = min(stored)
+        raise _node_error(level, index, "stands where the log has none")
+    _same_head(tree, head)
+    if any(True for _ in store.leaves(head.size, head.size + 1)):
+        raise LedgerCorruptError(
+            "audit.sequence", f"leaf {head.size} stands after the end of the log", index=head.size
+        )
+    progress(head.size, head.size)
+
+
+def _by_place(nodes: Iterator[Node], size: int) -> dict[tuple[int, int], bytes]:
+    # Entries appended during the verification have nodes too; they are not ours to judge.
+    return {
+        (node.level, node.index): node.hash
+        for node in nodes
+        if node.level <= 0 or node.index < 0 or (node.index + 1) << (TILE_HEIGHT * node.level) <= size
+    }
+
+
+def _same_node(made: Node, stored: bytes | None) -> None:
+    if made.hash != stored:
+        raise _node_error(made.level, made.index, "is missing" if stored is None else "does not match")
+
+
+def _node_error(level: int, index: int, what: str) -> LedgerCorruptError:
+    first = index << (TILE_HEIGHT * level)
+    last = first + (1 << (TILE_HEIGHT * level)) - 1
+    return LedgerCorruptError(
+        "audit.node", f"the stored node over leaves {first} to {last} {what}", index=max(first, 0)
+    )
+
+
+def _same_head(tree: CompactRange, head: CompactRange) -> None:
+    first = 0
+    for level in range(head.size.bit_length() - 1, -1, -1):
+        if not head.size >> level & 1:
+            continue
+        at = head.size.bit_count() - (head.size & ((1 << (level + 1)) - 1)).bit_count()
+        if tree.peaks[at] != head.peaks[at]:
+            raise LedgerCorruptError(
+                "audit.forked",
+                f"leaves {first} to {first + (1 << level) - 1} are not those that the head stands on",
+                index=first,
+            )
+        first += 1 << level
