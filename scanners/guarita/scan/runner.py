@@ -14,6 +14,7 @@ from guarita.policy.gate.finding import Finding, with_fingerprints
 from guarita.policy.gate.verdict import Problem, ScannerRun
 from guarita.scan.interface import Outcome, ScanJob, Scanner, ScannerError, ScanResult, TreeFile
 from guarita.scan.tree import TakenSnapshot
+from guarita.scan.veil import veiled
 
 Progress = Callable[[str, int, int], None]
 """Called with a scanner's name, its files done, and its files in all."""
@@ -102,7 +103,8 @@ def _joined(taken: TakenSnapshot, parts: Sequence[_Part]) -> Scanned:
         for file in part.files:
             ends[file.path].append((part.scanner.name, outcomes.get(file.path, silent)))
     files = [*taken.settled, *(_end(file, ends[file.path]) for file in taken.snapshot.files)]
-    findings = with_fingerprints(finding for part in parts if part.result for finding in part.result.findings)
+    found = veiled(finding for part in parts if part.result for finding in part.result.findings)
+    findings = with_fingerprints(found)
     return Scanned(
         findings=tuple(findings),
         files=tuple(sorted(files, key=lambda file: file.path)),

@@ -13,8 +13,8 @@ from rich.text import Text
 from guarita.policy.gate.coverage import FileStatus
 from guarita.policy.gate.finding import Severity
 from guarita.policy.gate.verdict import Decision, Result, State, Verdict
+from guarita.scan.reports.escape import printable
 from guarita.scan.reports.interface import Reporter
-from guarita.scan.reports.printable import printable
 
 SHOWN = 50
 """Findings, and unknown files, shown in full; the rest are counted."""
