@@ -14,7 +14,9 @@ from guarita.errors import ExitStatus, GuaritaError
 
 # Help in a line, here, so that `guarita --help` imports no part. A command from elsewhere shows its package.
 SUMMARIES = {
+    "audit": "Read, verify and prove the audit ledger.",
     "scan": "Scan a tree, judge it by one policy, pass or fail.",
+    "tools": "Make and list the environments of tools that run beside guarita.",
 }
 
 
