@@ -262,8 +262,3 @@ def test_an_interrupt_ends_children_and_clears_up(repository, tmp_path):
     assert process.returncode == 130
     assert "Traceback" not in said
     assert list(scratch.iterdir()) == []
-
-
-def test_a_ledger_that_would_not_be_written_is_refused(repository):
-    repository.commit({"a.py": CLEAN})
-    assert repository.scan("--ledger", "x.db").status == 2

@@ -31,15 +31,22 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 def load(path: Path) -> frozenset[str]:
     """The known fingerprints. Raises UsageError (`baseline.unreadable`)."""
     try:
-        baseline = msgspec.json.decode(path.read_bytes(), type=Baseline)
+        text = path.read_bytes()
     except OSError as error:
         raise UsageError(
             "baseline.unreadable",
             f"{path}: {error.strerror}",
             hint="`guarita scan --write-baseline FILE` writes one",
         ) from error
+    return parse(text, str(path))
+
+
+def parse(text: bytes, source: str) -> frozenset[str]:
+    """The known fingerprints of a baseline's bytes; `source` is what to call it. Raises as `load`."""
+    try:
+        baseline = msgspec.json.decode(text, type=Baseline)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
-        raise UsageError("baseline.unreadable", f"{path}: not a baseline: {error}") from error
+        raise UsageError("baseline.unreadable", f"{source}: not a baseline: {error}") from error
     return frozenset(entry.fingerprint for entry in baseline.findings)
 
 

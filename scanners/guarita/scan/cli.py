@@ -6,13 +6,13 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import click
-from rich.progress import TaskID
+from rich.progress import Progress, TaskID
 
 from guarita.cli import Context, command_options
 from guarita.errors import ExitStatus, GuaritaError, UsageError
@@ -20,9 +20,10 @@ from guarita.policy.gate.finding import Severity
 from guarita.policy.gate.verdict import Result, Verdict
 from guarita.scan import baseline as baselines
 from guarita.scan.gate import Request, find_policy, judge
+from guarita.scan.record import open_record, recorded
 from guarita.scan.reports import FORMATS, reporter
 from guarita.scan.reports.text import TextReporter
-from guarita.scan.tree import Revision, open_tree
+from guarita.scan.tree import Folder, open_trees
 
 STATUS = {
     Result.PASSED: ExitStatus.PASSED,
@@ -82,43 +83,48 @@ def scan(  # noqa: PLR0917  # click passes the context by position, the rest by 
     PATH is a folder (default: this one), a bare repository, or files. The tree is read once and never
     executed; with --policy or --diff nothing in it configures its judge.
     """
-    if context.ledger:
-        raise UsageError(
-            "scan.no-ledger",
-            "this version keeps no audit ledger",
-            hint="leave out --ledger and GUARITA_LEDGER",
-        )
     reports = _reports(outputs, context)
-    tree = open_tree(paths or (Path(),))
-    base = Revision(paths[0] if paths and paths[0].is_dir() else Path(), diff) if diff else None
-    chosen = find_policy(tree, file=policy or context.config, base=base)
+    named = policy or context.config
+    tree, base = open_trees(paths or (Path(),), diff=diff, policy_named=named is not None)
+    chosen = find_policy(tree, file=named, base=base)
     known = baselines.load(baseline) if baseline else frozenset[str]()
-    with _terminable(), context.progress() as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def progress(name: str, done: int, total: int) -> None:
-            task = (
-                tasks.setdefault(name, bars.add_task(name, total=total)) if name not in tasks else tasks[name]
+    with _terminable(), contextlib.ExitStack() as opened:
+        ledger = open_record(context.ledger, chosen.ledger)
+        if ledger is not None:
+            opened.enter_context(ledger)
+            if isinstance(tree, Folder):
+                tree.records = ledger.paths()
+        with context.progress() as bars:
+            verdict = judge(
+                Request(
+                    tree=tree,
+                    policy=chosen,
+                    base=base,
+                    baseline=known,
+                    scanners=scanners,
+                    fail_on=Severity(fail_on) if fail_on else None,
+                    jobs=jobs or os.cpu_count() or 1,
+                    progress=_shown(bars),
+                )
             )
-            bars.update(task, completed=done, total=total)
-
-        verdict = judge(
-            Request(
-                tree=tree,
-                policy=chosen,
-                base=base,
-                baseline=known,
-                scanners=scanners,
-                fail_on=Severity(fail_on) if fail_on else None,
-                jobs=jobs or os.cpu_count() or 1,
-                progress=progress,
-            )
-        )
+        verdict = recorded(verdict, ledger)
     if write_baseline:
         count = baselines.write(write_baseline, verdict)
         context.note(f"{write_baseline}: {count} findings")
     _write(reports, verdict, context)
     return STATUS[verdict.result]
+
+
+def _shown(bars: Progress) -> Callable[[str, int, int], None]:
+    """Progress of the scanners, a bar each."""
+    tasks: dict[str, TaskID] = {}
+
+    def progress(name: str, done: int, total: int) -> None:
+        if name not in tasks:
+            tasks[name] = bars.add_task(name, total=total)
+        bars.update(tasks[name], completed=done, total=total)
+
+    return progress
 
 
 def _reports(outputs: Sequence[str], context: Context) -> list[tuple[str, Path | None]]:

@@ -7,7 +7,7 @@ import hashlib
 import tempfile
 import time
 import uuid
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +15,12 @@ import msgspec
 
 from guarita import config
 from guarita.config import ScanSection
+from guarita.errors import UsageError
 from guarita.policy.gate.coverage import Coverage
 from guarita.policy.gate.finding import Severity
 from guarita.policy.gate.judge import Judge, result
 from guarita.policy.gate.verdict import Decision, PolicyOrigin, Verdict
+from guarita.scan import baseline as baselines
 from guarita.scan.interface import Scanner
 from guarita.scan.runner import Progress, Scanned, run
 from guarita.scan.scanners import choose
@@ -32,6 +34,10 @@ class Policy:
     section: ScanSection
     origin: PolicyOrigin
     source: str
+    baseline: frozenset[str] = frozenset()
+    """The fingerprints of the baseline that it names."""
+    ledger: str | None = None
+    """The ledger that it names."""
 
 
 @dataclass(frozen=True)
@@ -52,20 +58,42 @@ def find_policy(tree: Tree, *, file: Path | None, base: Revision | None) -> Poli
     """The policy: from `--policy`, else from the base revision, else from the tree, else the built-in one.
 
     With a base revision the tree's own policy is never read: a change does not choose its judge.
-    Raises UsageError when the policy that applies is wrong.
+    Raises UsageError when the policy that applies, or the baseline that it names, is wrong.
     """
     if file is not None:
-        return Policy(config.load(file).scan, PolicyOrigin.FILE, str(file))
-    if base is not None:
-        source = f"{base.name}:{config.FILE_NAME}"
-        text = base.read(config.FILE_NAME)
-        return Policy(
-            config.parse(text or b"", source).scan, PolicyOrigin.BASE, source if text else "built-in"
-        )
-    text = tree.read(config.FILE_NAME)
-    if text is not None:
-        return Policy(config.parse(text, config.FILE_NAME).scan, PolicyOrigin.TREE, config.FILE_NAME)
-    return Policy(ScanSection(), PolicyOrigin.DEFAULT, "built-in")
+        return _policy(config.load(file), PolicyOrigin.FILE, str(file), lambda name: _beside(file, name))
+    origin, source, place = (
+        (PolicyOrigin.TREE, config.FILE_NAME, tree)
+        if base is None
+        else (PolicyOrigin.BASE, f"{base.name}:{config.FILE_NAME}", base)
+    )
+    text = place.read(config.FILE_NAME)
+    if text is None:
+        return Policy(ScanSection(), PolicyOrigin.DEFAULT if base is None else origin, "built-in")
+    return _policy(config.parse(text, source), origin, source, place.read)
+
+
+def _policy(
+    found: config.Config, origin: PolicyOrigin, source: str, read: Callable[[str], bytes | None]
+) -> Policy:
+    name, known = found.scan.baseline, frozenset[str]()
+    if name is not None:
+        text = read(name)
+        if text is None:
+            raise UsageError(
+                "baseline.unreadable",
+                f"{source}: scan.baseline: {name} does not exist there",
+                hint="`guarita scan --write-baseline FILE` writes one",
+            )
+        known = baselines.parse(text, f"{source}: scan.baseline: {name}")
+    return Policy(found.scan, origin, source, known, found.ledger.url)
+
+
+def _beside(file: Path, name: str) -> bytes | None:
+    try:
+        return (file.parent / name).read_bytes()
+    except OSError:
+        return None
 
 
 def judge(request: Request) -> Verdict:
@@ -76,7 +104,9 @@ def judge(request: Request) -> Verdict:
     started, clock = dt.datetime.now(dt.UTC), time.monotonic()
     section = request.policy.section
     chosen = choose(list(request.scanners) or section.scanners)
-    judging = Judge(section, started.date(), baseline=request.baseline, fail_on=request.fail_on)
+    judging = Judge(
+        section, started.date(), baseline=request.baseline or request.policy.baseline, fail_on=request.fail_on
+    )
     if request.base is not None:
         _, before = _scan(request, request.base, judging, chosen)
         judging.existing = frozenset(finding.fingerprint for finding in before.findings)

@@ -9,7 +9,7 @@ from guarita.audit.errors import (
 )
 from guarita.audit.events.secret import Personal, Secret
 from guarita.audit.ledger import Ledger
-from guarita.audit.locate import ledger_url, open_ledger
+from guarita.audit.locate import default_ledger, ledger_url, open_ledger
 from guarita.audit.query import Found, Query
 from guarita.audit.stores.interface import Appended, Leaf
 from guarita.audit.verify import Verified
@@ -28,6 +28,7 @@ __all__ = [
     "Query",
     "Secret",
     "Verified",
+    "default_ledger",
     "ledger_url",
     "open_ledger",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -42,6 +43,10 @@ class Ledger:
     def root(self) -> bytes:
         """The tree's root hash now."""
         return self.store.head().root()
+
+    def paths(self) -> tuple[Path, ...]:
+        """The files and folders that it is kept in, absolute; none for a server."""
+        return self.store.paths()
 
     def append(self, event: Event, *, idempotency_key: str | None = None) -> Appended:
         """Write an event; returns after it is durable.

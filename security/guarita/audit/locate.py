@@ -18,14 +18,31 @@ DEFAULT_NAME = "ledger.db"
 def ledger_url(ledger: str | None = None, configuration: Path | None = None) -> str:
     """The ledger to use: the one given, else `ledger.url` of guarita.yaml, else the file beside that.
 
-    `configuration` is the configuration's file; without it `guarita.yaml` in the current folder counts,
-    if there is one. Raises UsageError when the configuration is wrong.
+    `configuration` is the configuration's file; without it the project's counts, if there is one. Raises
+    UsageError when the configuration is wrong.
     """
     if ledger:
         return ledger
-    file = configuration or Path(config.FILE_NAME)
+    file = configuration or project() / config.FILE_NAME
     url = config.load(file).ledger.url if configuration or file.exists() else None
     return url or str(file.parent / FOLDER / DEFAULT_NAME)
+
+
+def default_ledger() -> str:
+    """The project's own ledger, whatever its guarita.yaml says: for a caller who does not trust that file."""
+    return str(project() / FOLDER / DEFAULT_NAME)
+
+
+def project() -> Path:
+    """The project's folder: from here upwards the nearest with a guarita.yaml, not beyond the repository.
+
+    Without one it is the repository's top, and outside a repository the current folder.
+    """
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / config.FILE_NAME).exists() or (folder / ".git").exists():
+            return folder
+    return here
 
 
 def open_store(url: str, *, create: bool = True, read_only: bool = False, origin: str | None = None) -> Store:

@@ -86,6 +86,15 @@ class PolicyOrigin(enum.Enum):
     """No policy was found anywhere: the built-in one."""
 
 
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the verdict stands in the audit ledger."""
+
+    origin: str
+    """The log's name."""
+    index: int
+    """The verdict's leaf; the scan's own entry is the one before."""
+
+
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """The gate's answer with everything it rests on: enough to run it again and get the same."""
 
@@ -114,6 +123,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     scanners: tuple[ScannerRun, ...] = ()
     notes: tuple[str, ...] = ()
     """What a reader should know beside the verdict: waivers that run out soon, waivers that match nothing."""
+    recorded: Recorded | None = None
+    """Its entry in the audit ledger; None where there is none."""
 
     @property
     def failing(self) -> tuple[Decision, ...]:

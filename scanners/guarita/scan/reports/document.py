@@ -126,6 +126,13 @@ class CountsDocument(Part, frozen=True):
     coverage: dict[str, Count]
 
 
+class RecordedDocument(Part, frozen=True):
+    """Where the verdict stands in the audit ledger."""
+
+    origin: str
+    index: Count
+
+
 class ReportDocument(Part, frozen=True):
     """The verdict of one run of `guarita scan`, with all that it rests on."""
 
@@ -147,6 +154,8 @@ class ReportDocument(Part, frozen=True):
     problems: tuple[ProblemDocument, ...]
     scanners: tuple[ScannerDocument, ...]
     notes: tuple[str, ...]
+    recorded: RecordedDocument | None
+    """None where the run left no record."""
 
 
 P = TypeVar("P", bound=Part)
@@ -170,6 +179,7 @@ def document(verdict: Verdict) -> ReportDocument:
         ),
         problems=tuple(_same(ProblemDocument, problem) for problem in verdict.problems),
         scanners=tuple(_same(ScannerDocument, run) for run in verdict.scanners),
+        recorded=_same(RecordedDocument, verdict.recorded) if verdict.recorded else None,
     )
 
 

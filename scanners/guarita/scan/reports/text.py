@@ -122,7 +122,10 @@ def _scanners(verdict: Verdict, console: Console) -> None:
     console.print(table)
     counts = verdict.coverage.counts()
     _line(console, "files: ", ", ".join(f"{counts[status.value]} {status.value}" for status in FileStatus))
-    _line(console, f"policy: {verdict.policy_origin.value} ({printable(verdict.policy_source)})\n")
+    _line(console, f"policy: {verdict.policy_origin.value} ({printable(verdict.policy_source)})")
+    if verdict.recorded:
+        _line(console, f"record: entry {verdict.recorded.index} of {printable(verdict.recorded.origin)}")
+    console.print()
 
 
 def _answer(verdict: Verdict, console: Console) -> None:

@@ -1,8 +1,9 @@
 """Trees to scan: a folder on disk or a revision in git, taken once as a snapshot."""
 
 from guarita.scan.tree.interface import Tree, TreeError
+from guarita.scan.tree.opening import open_trees
 from guarita.scan.tree.revision import Revision
 from guarita.scan.tree.snapshot import TakenSnapshot, take_snapshot
-from guarita.scan.tree.worktree import Folder, open_tree
+from guarita.scan.tree.worktree import Folder
 
-__all__ = ["Folder", "Revision", "TakenSnapshot", "Tree", "TreeError", "open_tree", "take_snapshot"]
+__all__ = ["Folder", "Revision", "TakenSnapshot", "Tree", "TreeError", "open_trees", "take_snapshot"]

@@ -83,6 +83,20 @@ def attempt(folder: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
         raise TreeError("tree.git", f"git {words[0]} did not answer within {TIMEOUT:.0f} seconds") from error
 
 
+def answer(folder: Path, *words: str) -> str:
+    """What git answers as text, empty where it refuses, or is not installed."""
+    if not available():
+        return ""
+    done = attempt(folder, *words)
+    return os.fsdecode(done.stdout).rstrip("\n") if done.returncode == 0 else ""
+
+
+def top(folder: Path) -> Path | None:
+    """The top of the work tree that `folder` stands in, or None outside git."""
+    found = answer(folder, "rev-parse", "--show-toplevel")
+    return Path(found).resolve() if found else None
+
+
 def _hint(reason: str, folder: Path) -> str | None:
     if "dubious ownership" in reason:
         return f"git config --global --add safe.directory {folder.resolve()}"

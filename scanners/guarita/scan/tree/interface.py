@@ -27,6 +27,8 @@ class EntryKind(enum.Enum):
     REPOSITORY = "nested-repository"
     SPECIAL = "special"
     """A device, a socket, a named pipe: never opened."""
+    RECORD = "audit-ledger"
+    """The file that this very run writes its record to: never read, and not part of the tree's digest."""
     UNREADABLE = "unreadable"
 
 
@@ -52,18 +54,28 @@ class Tree(abc.ABC):
     """What to call it: the folder or revision as the caller gave it."""
     revision: str = ""
     """The commit, empty outside git; `+dirty` at its end where the folder differs from it."""
+    only: tuple[str, ...] = ()
+    """The paths below the root that were asked for; empty means all of it."""
 
     @abc.abstractmethod
-    def entries(self) -> Iterator[Entry]:
-        """Every entry, in order of path. Raises TreeError when the tree cannot be listed."""
+    def listed(self) -> Iterator[Entry]:
+        """Every entry below the root, in order of path. Raises TreeError when the tree cannot be listed."""
 
     @abc.abstractmethod
     def open(self, entry: Entry) -> AbstractContextManager[IO[bytes]]:
         """The content of a file entry as a stream. Raises OSError when it can no longer be read."""
 
+    def entries(self) -> Iterator[Entry]:
+        """Every entry that was asked for, in order of path. Raises TreeError as `listed`."""
+        for entry in self.listed():
+            if not self.only or any(
+                entry.path == only or entry.path.startswith(f"{only}/") for only in self.only
+            ):
+                yield entry
+
     def read(self, path: str) -> bytes | None:
-        """The content of the file at `path`, or None where there is none."""
-        for entry in self.entries():
+        """The content of the file at `path`, asked for or not, or None where there is none."""
+        for entry in self.listed():
             if entry.path == path and entry.kind is EntryKind.FILE:
                 with self.open(entry) as stream:
                     return stream.read()

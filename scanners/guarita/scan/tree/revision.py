@@ -7,7 +7,7 @@ import io
 import os
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -18,12 +18,14 @@ from guarita.scan.tree.interface import Entry, EntryKind, Tree, TreeError
 class Revision(Tree):
     """The tree of one commit, limited to the folder that it was opened at.
 
-    Raises TreeError (`tree.revision`) when the revision does not exist here.
+    A folder that the commit does not have is an empty tree. Raises TreeError (`tree.revision`) when the
+    revision does not exist here.
     """
 
-    def __init__(self, folder: Path, revision: str) -> None:
+    def __init__(self, folder: Path, revision: str, *, only: Sequence[str] = ()) -> None:
         self._folder = folder
         self.name = revision
+        self.only = tuple(only)
         found = git.attempt(
             folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
         )
@@ -39,14 +41,15 @@ class Revision(Tree):
         self.revision = found.stdout.decode().strip()
         self._objects: dict[str, str] = {}
 
-    def entries(self) -> Iterator[Entry]:
+    def listed(self) -> Iterator[Entry]:
         # Outside a work tree (a bare repository) there is no prefix, and git says so with a status.
         prefix = git.attempt(self._folder, "rev-parse", "--show-prefix").stdout.decode(
             "utf-8", "surrogateescape"
         )
-        listing = git.ask(
-            self._folder, "ls-tree", "-r", "-z", "--long", "--full-tree", f"{self.revision}:{prefix.strip()}"
-        )
+        tree = f"{self.revision}:{prefix.strip()}"
+        if git.attempt(self._folder, "cat-file", "-e", tree).returncode:
+            return
+        listing = git.ask(self._folder, "ls-tree", "-r", "-z", "--long", "--full-tree", tree)
         entries = [self._entry(record) for record in listing.split(b"\0") if record]
         yield from sorted(entries, key=lambda entry: entry.path)
 

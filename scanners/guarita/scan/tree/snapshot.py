@@ -88,6 +88,10 @@ class _Taker:
         if entry.kind is EntryKind.FILE:
             self._take_file(entry)
             return
+        if entry.kind is EntryKind.RECORD:
+            # It grows with each run: a tree must not change by being judged.
+            self._settle(entry, FileStatus.EXCLUDED, rule=entry.kind.value, reason="this run's own record")
+            return
         self._record(entry, entry.identity)
         if entry.kind is EntryKind.UNREADABLE:
             self._settle(entry, FileStatus.UNPARSEABLE, reason=f"cannot be read: {entry.problem}")

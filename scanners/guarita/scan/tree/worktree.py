@@ -10,30 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from guarita.scan.tree import git
-from guarita.scan.tree.interface import Entry, EntryKind, Tree, TreeError
-from guarita.scan.tree.revision import Revision
-
-
-def open_tree(paths: Sequence[Path]) -> Tree:
-    """The tree that the given paths mean.
-
-    One folder is its own root; a bare repository stands for its HEAD. Files, or several paths, are
-    taken from the folder that holds them all. Raises TreeError when a path does not exist.
-    """
-    for path in paths:
-        if not path.exists():
-            raise TreeError("tree.missing", f"{path}: no such file or folder")
-    if len(paths) == 1 and paths[0].is_dir():
-        folder = paths[0]
-        if git.available() and _answer(folder, "rev-parse", "--is-bare-repository") == "true":
-            return Revision(folder, "HEAD")
-        return Folder(folder)
-    resolved = [path.absolute() for path in paths]
-    root = Path(os.path.commonpath([path if path.is_dir() else path.parent for path in resolved]))
-    top = _answer(root, "rev-parse", "--show-toplevel") if git.available() else ""
-    root = Path(top) if top and all(path.is_relative_to(top) for path in resolved) else root
-    chosen = [path.relative_to(root).as_posix() for path in resolved]
-    return Folder(root, only=() if "." in chosen else tuple(chosen), name=" ".join(map(str, paths)))
+from guarita.scan.tree.interface import Entry, EntryKind, Tree
 
 
 class Folder(Tree):
@@ -42,22 +19,27 @@ class Folder(Tree):
     def __init__(self, root: Path, *, only: Sequence[str] = (), name: str = "") -> None:
         self.root = root.resolve()
         self.name = name or str(root)
-        self._only = tuple(only)
-        self._repository = (
-            git.available() and _answer(self.root, "rev-parse", "--is-inside-work-tree") == "true"
-        )
+        self.only = tuple(only)
+        self.records: tuple[Path, ...] = ()
+        """Files and folders, absolute, that the run itself writes to."""
+        self._repository = git.answer(self.root, "rev-parse", "--is-inside-work-tree") == "true"
         if not self._repository and git.available() and (self.root / ".git").exists():
             git.ask(self.root, "rev-parse", "--is-inside-work-tree")  # raises with git's own reason
         self.revision = self._revision() if self._repository else ""
 
-    def entries(self) -> Iterator[Entry]:
+    def listed(self) -> Iterator[Entry]:
         listed = self._tracked() if self._repository else self._walked()
         for path, submodule in sorted(listed.items()):
-            if self._only and not any(path == only or path.startswith(f"{only}/") for only in self._only):
-                continue
             entry = self._entry(path, submodule)
             if entry is not None:
                 yield entry
+
+    def read(self, path: str) -> bytes | None:
+        entry = self._entry(path, "")
+        if entry is None or entry.kind is not EntryKind.FILE:
+            return None
+        with self.open(entry) as stream:
+            return stream.read()
 
     @contextlib.contextmanager
     def open(self, entry: Entry) -> Iterator[IO[bytes]]:
@@ -69,7 +51,7 @@ class Folder(Tree):
             yield stream
 
     def _revision(self) -> str:
-        commit = _answer(self.root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+        commit = git.answer(self.root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
         if not commit:
             return ""
         # -uno would miss new files; --ignore-submodules keeps git out of other repositories.
@@ -114,6 +96,8 @@ class Folder(Tree):
         except OSError as error:
             return Entry(path.rstrip("/"), EntryKind.UNREADABLE, problem=error.strerror or "cannot be read")
         mode = status.st_mode
+        if any(Path(target).is_relative_to(record) for record in self.records):
+            return Entry(path, EntryKind.RECORD)
         if stat.S_ISLNK(mode):
             return Entry(path, EntryKind.SYMLINK, identity=os.readlink(target))  # noqa: PTH115
         if self._leads_outside(path):
@@ -141,8 +125,3 @@ class Folder(Tree):
     @property
     def _real_parents(self) -> dict[str, bool]:
         return self.__dict__.setdefault("_parents", {})  # type: ignore[no-any-return]
-
-
-def _answer(folder: Path, *words: str) -> str:
-    done = git.attempt(folder, *words)
-    return done.stdout.decode("utf-8", "replace").strip() if done.returncode == 0 else ""

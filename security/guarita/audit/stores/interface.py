@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -63,6 +64,10 @@ class Store(abc.ABC):
         Takes the place's own lock, so that other processes and nodes may append to the same sequence.
         An entry whose key is known is not written again.
         """
+
+    def paths(self) -> tuple[Path, ...]:
+        """The files that it is kept in, absolute; none for a server."""
+        return ()
 
     @abc.abstractmethod
     def head(self) -> CompactRange:

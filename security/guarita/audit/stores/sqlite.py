@@ -106,6 +106,11 @@ class SqliteStore(Store):
             file.still_there(self.path, self._identity)
             return made.answers
 
+    def paths(self) -> tuple[Path, ...]:
+        return tuple(
+            self.path.with_name(self.path.name + ending) for ending in ("", "-wal", "-shm", "-journal")
+        )
+
     def head(self) -> CompactRange:
         with self._explained("read"):
             return _head(self._reader())
