@@ -10,7 +10,7 @@ from typing import Self
 
 from guarita.audit.commit import GroupCommit
 from guarita.audit.encode import Encoder
-from guarita.audit.errors import LedgerUnavailableError
+from guarita.audit.errors import LedgerError, LedgerUnavailableError
 from guarita.audit.events.classes import Event
 from guarita.audit.query import Found, Query, select
 from guarita.audit.stores.interface import Appended, Leaf, Store
@@ -48,6 +48,11 @@ class Ledger:
         """The files and folders that it is kept in, absolute; none for a server."""
         return self.store.paths()
 
+    @property
+    def archived(self) -> int:
+        """The bodies of entries below this index are not here but in an archive; 0 at first."""
+        return self.store.archived()
+
     def append(self, event: Event, *, idempotency_key: str | None = None) -> Appended:
         """Write an event; returns after it is durable.
 
@@ -68,20 +73,30 @@ class Ledger:
         return (await self._writer().aappend([self._encoder.draft(event, idempotency_key)]))[0]
 
     def entries(self, start: int = 0, stop: int | None = None) -> Iterator[Leaf]:
-        """Entries by index, each compared with its hash. Raises LedgerCorruptError with the index."""
+        """Entries by index, each compared with its hash. Raises LedgerCorruptError with the index.
+
+        Raises LedgerError (`audit.archived`) when bodies from `start` on are archived.
+        """
+        if start < (archived := min(self.archived, self.size if stop is None else stop)):
+            raise LedgerError(
+                "audit.archived",
+                f"the bodies of entries {start} to {archived - 1} are archived",
+                hint="name the archive with --archive",
+            )
         for leaf in self.store.leaves(start, stop):
             yield checked(leaf)
 
     def query(self, query: Query | None = None, *, start: int = 0) -> Iterator[Found]:
-        """The events that match, oldest first, from index `start` on."""
-        return select(self.entries(start), query or Query())
+        """The events that match, oldest first, from index `start` on; those that are `archived` are left out."""
+        return select(self.entries(max(start, self.archived)), query or Query())
 
     def verify(self, *, progress: Progress = lambda *_: None) -> Verified:
         """Verify the whole log from its bytes. Raises LedgerCorruptError with the first index that is wrong."""
         head = self.store.head()
         for _ in verify_leaves(self.store, head, progress=progress):
             pass
-        return Verified(origin=self.origin, size=head.size, root=head.root().hex())
+        archived = min(self.store.archived(), head.size)
+        return Verified(origin=self.origin, size=head.size, root=head.root().hex(), archived=archived)
 
     def close(self) -> None:
         """Write what is pending and let go of the store."""

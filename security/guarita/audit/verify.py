@@ -9,7 +9,8 @@ import msgspec
 from guarita.audit.encode import uid_of
 from guarita.audit.errors import LedgerCorruptError
 from guarita.audit.merkle.nodes import Nodes
-from guarita.audit.merkle.tree import TILE_HEIGHT, CompactRange, Node, leaf_hash
+from guarita.audit.merkle.tree import TILE_HEIGHT, CompactRange, Node, leaf_hash, split
+from guarita.audit.retention.entry import archived_below
 from guarita.audit.stores.interface import Leaf, Store
 
 Progress = Callable[[int, int], None]
@@ -25,6 +26,8 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     root: str
     """Hex."""
+    archived: int = 0
+    """Entries below this index were compared by their stored hashes only: their bodies are in an archive."""
     checked_from: int = 0
     """The first leaf whose bytes were read: 0 unless an earlier checkpoint stands for those before."""
 
@@ -50,15 +53,18 @@ def verify_leaves(
     """Read the leaves from `start` up to the head, and rebuild the tree from their bytes.
 
     Gives the tree after each leaf, so that the caller can compare roots on the way. `start` is a size whose
-    root the caller has reason to trust. Raises LedgerCorruptError with the first index that is wrong.
+    root the caller has reason to trust. Of entries whose bodies are archived only the hashes are there, and
+    an entry in the log must say so. Raises LedgerCorruptError with the first index that is wrong.
     """
     reader = Nodes(store.hashes)
     tree = CompactRange(start, reader.peaks(start))
     stored = _by_place(store.nodes(), head.size)
-    for leaf in store.leaves(start, head.size):
+    archived = min(store.archived(), head.size)
+    declared = archived if archived <= start else 0
+    for leaf in _stored(store, start, archived, head.size):
         if leaf.index % _STEP == 0:
             progress(leaf.index, head.size)
-        checked(leaf)
+        declared = max(declared, archived_below(leaf.body))
         for node in tree.append(leaf.hash):
             _same_node(node, stored.pop((node.level, node.index), None))
         yield tree
@@ -67,6 +73,12 @@ def verify_leaves(
             "audit.missing",
             f"leaf {tree.size} is missing; the log says that it has {head.size}",
             index=tree.size,
+        )
+    if declared < archived:
+        raise LedgerCorruptError(
+            "audit.missing",
+            f"the bodies of entries {declared} to {archived - 1} are gone, and no entry says that they were archived",
+            index=declared,
         )
     if start == 0 and stored:
         level, index = min(stored)
@@ -77,6 +89,16 @@ def verify_leaves(
             "audit.sequence", f"leaf {head.size} stands after the end of the log", index=head.size
         )
     progress(head.size, head.size)
+
+
+def _stored(store: Store, start: int, archived: int, stop: int) -> Iterator[Leaf]:
+    for at in range(start, archived, _STEP):
+        hashes = split(store.hashes(0, at, min(at + _STEP, archived)))
+        yield from (Leaf(index, one, b"") for index, one in enumerate(hashes, at))
+        if len(hashes) < min(_STEP, archived - at):
+            return
+    for leaf in store.leaves(max(start, archived), stop):
+        yield checked(leaf)
 
 
 def _by_place(nodes: Iterator[Node], size: int) -> dict[tuple[int, int], bytes]:

@@ -85,8 +85,8 @@ class Store(abc.ABC):
     def leaves(self, start: int = 0, stop: int | None = None) -> Iterator[Leaf]:
         """Entries in order of index, read in pieces: no long transaction, no list of everything.
 
-        Entries appended meanwhile may be seen when `stop` is None. A missing one ends the iteration
-        early; whoever needs all of them counts.
+        Entries appended meanwhile may be seen when `stop` is None. A missing one, and one whose body is
+        archived, ends the iteration early; whoever needs all of them counts.
         """
 
     @abc.abstractmethod
@@ -95,7 +95,7 @@ class Store(abc.ABC):
 
     @abc.abstractmethod
     def find(self, uids: Iterable[str]) -> dict[str, Leaf]:
-        """The entries that have these idempotency keys."""
+        """The entries that have these idempotency keys. The body of an archived one is empty."""
 
     @abc.abstractmethod
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
@@ -116,6 +116,26 @@ class Store(abc.ABC):
     @abc.abstractmethod
     def add_verifier(self, vkey: str) -> None:
         """Record a public key; a known one is left as it is."""
+
+    @abc.abstractmethod
+    def archived(self) -> int:
+        """The bodies of entries below this index were pruned; their hashes and keys remain. At first 0."""
+
+    @abc.abstractmethod
+    def prune(self, stop: int) -> None:
+        """Delete the bodies below `stop`, piece by piece, so that writers wait for no long transaction.
+
+        Whoever calls has made sure that an archive holds them, and that the log says so in an entry.
+        Repeating it after an interruption finishes what is left.
+        """
+
+    @abc.abstractmethod
+    def state(self, prefix: str) -> dict[str, str]:
+        """What parts around the log keep beside it, by key: cursors of sinks. Never part of the log."""
+
+    @abc.abstractmethod
+    def swap_state(self, key: str, old: str | None, new: str) -> bool:
+        """Durably replace the value of a key if it still is `old` (None: absent); says whether it was."""
 
     @abc.abstractmethod
     def close(self) -> None:

@@ -34,9 +34,11 @@ CREATE TABLE body (idx INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
 CREATE TABLE node (level INTEGER, idx INTEGER, hash BLOB NOT NULL, PRIMARY KEY (level, idx)) WITHOUT ROWID;
 CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, note TEXT NOT NULL);
 CREATE TABLE verifier (vkey TEXT PRIMARY KEY);
+CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 INSERT INTO head VALUES (0, 0, x'');
 """
 _LEAVES = "SELECT idx, CAST(hash AS BLOB), CAST(bytes AS BLOB), uid FROM entry JOIN body USING (idx) WHERE "
+_KNOWN = "SELECT idx, CAST(hash AS BLOB), CAST(coalesce(bytes, x'') AS BLOB), uid FROM entry LEFT JOIN body USING (idx) WHERE uid = ?"
 # SQLite keeps whatever type was written last: an edit by SQL must be found as an edit, not as a TypeError.
 # Hashes and bodies stand apart: proofs and tiles read rows of 40 bytes, and bodies can be archived on their own.
 
@@ -199,6 +201,44 @@ class SqliteStore(Store):
         with self._lock, self._explained("written"), self._transaction() as writer:
             writer.execute("INSERT OR IGNORE INTO verifier VALUES (?)", (vkey,))
 
+    def archived(self) -> int:
+        with self._explained("read"):
+            row = self._reader().execute("SELECT value FROM meta WHERE key = 'archived'").fetchone()
+        return int(row[0]) if row else 0
+
+    def prune(self, stop: int) -> None:
+        with self._explained("read"):
+            row = self._reader().execute("SELECT min(idx) FROM body").fetchone()
+        first = stop if row[0] is None else int(row[0])
+        for until in [*range(first + PIECE, stop, PIECE), stop]:
+            with self._lock, self._explained("written"), self._transaction() as writer:
+                writer.execute(
+                    "INSERT INTO meta VALUES ('archived', ?1) ON CONFLICT (key) DO UPDATE "
+                    "SET value = ?1 WHERE CAST(value AS INTEGER) < ?1",
+                    (stop,),
+                )
+                writer.execute("DELETE FROM body WHERE idx < ?", (until,))
+
+    def state(self, prefix: str) -> dict[str, str]:
+        with self._explained("read"):
+            rows = self._reader().execute(
+                "SELECT key, value FROM state WHERE substr(key, 1, ?) = ? ORDER BY key", (len(prefix), prefix)
+            )
+            return dict(rows.fetchall())
+
+    def swap_state(self, key: str, old: str | None, new: str) -> bool:
+        with self._lock, self._explained("written"):
+            file.still_there(self.path, self._identity)
+            with self._transaction() as writer:
+                done = (
+                    writer.execute("INSERT OR IGNORE INTO state VALUES (?, ?)", (key, new))
+                    if old is None
+                    else writer.execute(
+                        "UPDATE state SET value = ? WHERE key = ? AND value = ?", (new, key, old)
+                    )
+                )
+                return done.rowcount == 1
+
     def close(self) -> None:
         with self._lock:
             for connection in (*self._readers, *filter(None, (self._writer,))):
@@ -266,7 +306,7 @@ def _head(connection: sqlite3.Connection) -> CompactRange:
 def _find(connection: sqlite3.Connection, uids: Iterable[str]) -> dict[str, Leaf]:
     found = {}
     for uid in uids:
-        row = connection.execute(_LEAVES + "uid = ?", (uid,)).fetchone()
+        row = connection.execute(_KNOWN, (uid,)).fetchone()
         if row is not None:
             found[uid] = Leaf(*row)
     return found
