@@ -13,6 +13,7 @@ from guarita.policy.gate.coverage import FileCoverage, FileStatus
 from guarita.policy.gate.finding import Finding, with_fingerprints
 from guarita.policy.gate.verdict import Problem, ScannerRun
 from guarita.scan.interface import Outcome, ScanJob, Scanner, ScannerError, ScanResult, TreeFile
+from guarita.scan.merge import merged
 from guarita.scan.tree import TakenSnapshot
 from guarita.scan.veil import veiled
 
@@ -104,7 +105,7 @@ def _joined(taken: TakenSnapshot, parts: Sequence[_Part]) -> Scanned:
             ends[file.path].append((part.scanner.name, outcomes.get(file.path, silent)))
     files = [*taken.settled, *(_end(file, ends[file.path]) for file in taken.snapshot.files)]
     found = veiled(finding for part in parts if part.result for finding in part.result.findings)
-    findings = with_fingerprints(found)
+    findings = with_fingerprints(merged(found))
     return Scanned(
         findings=tuple(findings),
         files=tuple(sorted(files, key=lambda file: file.path)),

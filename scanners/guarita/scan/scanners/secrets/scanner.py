@@ -19,6 +19,7 @@ from guarita.policy.gate.finding import Finding, Location, Suppression
 from guarita.policy.severity import load_table
 from guarita.scan.interface import SCANNED, Outcome, ScanJob, Scanner, ScannerError, ScanResult, TreeFile
 from guarita.scan.process import neutral_environment, run_tool
+from guarita.scan.scanners.secrets.overlap import distinct
 
 FOUND = {0, 200, 205}
 """kingfisher's statuses for nothing found, something found, something valid found."""
@@ -79,20 +80,19 @@ class SecretsScanner(Scanner):
             scanner=self.name,
             ok=FOUND,
         )  # fmt: skip
-        findings: list[Finding] = []
-        seen = -1
-        for line in done.stdout.splitlines():
-            record = msgspec.json.decode(line, type=dict[str, Any])
-            if "rule" in record:
-                digest = Path(record["finding"]["path"]).name.partition(".")[0]
-                findings.extend(_finding(file, record) for file in contents[digest])
-            seen = record.get("blobs_scanned", seen)
+        records = [msgspec.json.decode(line, type=dict[str, Any]) for line in done.stdout.splitlines()]
+        seen = max((record["blobs_scanned"] for record in records if "blobs_scanned" in record), default=-1)
         if seen < 0:
             raise ScannerError("scanner.crashed", "secrets: kingfisher ended without its summary")
+        findings = [
+            _finding(file, record, also)
+            for record, also in distinct(record for record in records if "rule" in record)
+            for file in contents[Path(record["finding"]["path"]).name.partition(".")[0]]
+        ]
         return findings, seen
 
 
-def _finding(file: TreeFile, record: dict[str, Any]) -> Finding:
+def _finding(file: TreeFile, record: dict[str, Any], also: Sequence[str]) -> Finding:
     rule, found = record["rule"], record["finding"]
     name, secret, line = rule["id"], found["snippet"], int(found["line"])
     rating = load_table().lookup(name, confidence=found["confidence"])
@@ -109,6 +109,7 @@ def _finding(file: TreeFile, record: dict[str, Any]) -> Finding:
         fix=rating.fix,
         suppression=_suppression(file, line),
         cwe=rating.cwe,
+        also=tuple(f"{SecretsScanner.name}:{rule}" for rule in also),
     )
 
 
