@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from guarita.errors import UsageError
+from guarita.scan.reports.gitlab import GitlabReporter
 from guarita.scan.reports.interface import Reporter
 from guarita.scan.reports.json import JsonReporter
+from guarita.scan.reports.junit import JunitReporter
+from guarita.scan.reports.markdown import MarkdownReporter
 from guarita.scan.reports.sarif import SarifReporter
 from guarita.scan.reports.text import TextReporter
 
-REPORTERS: tuple[type[Reporter], ...] = (TextReporter, JsonReporter, SarifReporter)
+REPORTERS: tuple[type[Reporter], ...] = (
+    TextReporter,
+    JsonReporter,
+    SarifReporter,
+    JunitReporter,
+    MarkdownReporter,
+    GitlabReporter,
+)
 FORMATS = tuple(reporter.name for reporter in REPORTERS)
 
 

@@ -71,10 +71,10 @@ def markdown(text: str) -> str:
     """Text that stays text inside a line of GitHub's Markdown: punctuation as character references.
 
     CommonMark 2.5: a character reference never stands for a structural character. So nothing here can be
-    a link, HTML, emphasis, the end of a table cell or an autolink.
+    a link, HTML, emphasis, a list, the end of a table cell or an autolink.
     """
     return "".join(
-        character if character.isalnum() or character in " /,-" else f"&#{ord(character)};"
+        character if character.isalnum() or character in " /," else f"&#{ord(character)};"
         for character in printable(text)
     )
 
