@@ -91,7 +91,17 @@ def test_a_fence_ends_where_it_should(one, other):
 
 
 @pytest.mark.parametrize(
-    "url", ["javascript:alert(1)", "https://a b", 'https://a"b', "//x", "", "https://a\n"]
+    "url",
+    [
+        "javascript:alert(1)",
+        "https://a b",
+        'https://a"b',
+        "//x",
+        "",
+        "https://a\n",
+        "https://a##[b]",
+        "https://[::1]/",
+    ],
 )
 def test_only_plain_web_addresses_are_linked(url):
     assert safe_url(url) == ""

@@ -92,5 +92,9 @@ def fenced(lines: list[str]) -> str:
 
 
 def safe_url(url: str) -> str:
-    """The URL when it is plain http(s) with nothing to hide in it (RFC 3986 characters), else nothing."""
-    return url if re.fullmatch(r"https?://[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+", url) else ""
+    """The URL when it is plain http(s) with nothing to hide in it, else nothing.
+
+    RFC 3986's characters, one `#` at most, and no brackets: those are for IPv6 hosts alone.
+    """
+    characters = r"[A-Za-z0-9\-._~:/?@!$&'()*+,;=%]"
+    return url if re.fullmatch(rf"https?://{characters}+(?:#{characters}*)?", url) else ""
