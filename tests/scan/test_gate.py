@@ -58,7 +58,7 @@ def test_python_that_cannot_be_parsed_leaves_the_answer_unknown(repository, name
 
 @pytest.mark.parametrize(
     "name",
-    ["pod.yaml", "a.yaml.tmpl", "main.tf", "Dockerfile", "n.ipynb", ".github/workflows/x.yml"],
+    ["pod.yaml", "a.yaml.tmpl", "main.tf", "Dockerfile", ".github/workflows/x.yml"],
 )
 def test_a_kind_without_a_scanner_never_passes(repository, name):
     repository.commit({name: "x\n"})

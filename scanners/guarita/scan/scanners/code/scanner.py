@@ -19,18 +19,15 @@ from guarita.scan.process import Worker, neutral_environment
 WORKER = "guarita.scan.scanners.code.worker"
 FILE_TIMEOUT = 60.0
 """Seconds for one file."""
-NOTEBOOK = Outcome(
-    status=FileStatus.NO_TOOL, reason="code: bandit reads no notebooks; exclude it by a named rule"
-)
 PASSWORDS = {"B105", "B106", "B107"}
 """Checks whose own message and code hold the password that they found."""
 
 
 class CodeScanner(Scanner):
-    """Python source. bandit's severities are used as bandit gives them."""
+    """Python source, notebooks too. bandit's severities are used as bandit gives them."""
 
     name: ClassVar[str] = "code"
-    summary: ClassVar[str] = "Python source, by bandit"
+    summary: ClassVar[str] = "Python source and notebooks, by bandit"
 
     def claims(self, file: TreeFile) -> bool:
         return file.suffix in {".py", ".pyw", ".pyi", ".ipynb"} or (
@@ -55,13 +52,10 @@ def _scan_shard(job: ScanJob, shard: Sequence[TreeFile]) -> tuple[list[Finding],
     worker: Worker | None = None
     try:
         for file in shard:
-            if file.suffix == ".ipynb":
-                outcomes[file.path] = NOTEBOOK
-                job.advance(1)
-                continue
             worker = worker or _worker(job)
             try:
-                answer = worker.request({"path": str(file.staged)}, min(FILE_TIMEOUT, job.remaining))
+                request = {"path": str(file.staged), "notebook": file.suffix == ".ipynb"}
+                answer = worker.request(request, min(FILE_TIMEOUT, job.remaining))
             except ScannerError as error:
                 if error.code == "scanner.stopped" or not job.remaining:
                     raise
@@ -106,7 +100,11 @@ def _finding(file: TreeFile, issue: dict[str, Any]) -> Finding:
         fix=rating.fix,
         confidence=issue["confidence"].lower(),
         location=Location(
-            path=file.path, line=issue["line"], end_line=issue["end_line"], column=max(1, issue["column"])
+            path=file.path,
+            line=issue["line"],
+            end_line=issue["end_line"],
+            column=max(1, issue["column"]) if "label" not in issue else 0,
+            label=issue.get("label", ""),
         ),
         anchor=f"{issue['scope']}|{node}",
         resource=issue["scope"],

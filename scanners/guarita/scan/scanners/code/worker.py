@@ -6,6 +6,7 @@ Started with `-I` on the command line, so that nothing in the current folder or 
 from __future__ import annotations
 
 import ast
+import io
 import json
 import logging
 import resource
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from bandit.core import config, manager, node_visitor
+
+from guarita.scan.scanners.code.notebook import Module, NotebookError, module_of
 
 MEMORY = 2 * 1024**3
 """Bytes of address space; a file that makes the parser want more is unparseable."""
@@ -30,14 +33,28 @@ def main() -> None:
     sys.stdout = sys.stderr  # whatever a library prints, the protocol stays clean
     profile = config.BanditConfig()
     for line in sys.stdin:
-        answer = scan(profile, Path(json.loads(line)["path"]))
+        answer = scan(profile, json.loads(line))
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 
 
-def scan(profile: config.BanditConfig, path: Path) -> dict[str, Any]:
+def scan(profile: config.BanditConfig, request: dict[str, Any]) -> dict[str, Any]:
     """Scan one file: `findings`, or `error` where Python cannot parse it."""
-    content = path.read_bytes()
+    content = Path(request["path"]).read_bytes()
+    if not request.get("notebook"):
+        return scan_module(profile, request["path"], content)
+    try:
+        module = module_of(content)
+    except NotebookError as error:
+        return {"error": str(error)}
+    answer = scan_module(profile, request["path"], module.text.encode())
+    for finding in answer.get("findings", ()):
+        _to_cell(finding, module)
+    return answer
+
+
+def scan_module(profile: config.BanditConfig, path: str, content: bytes) -> dict[str, Any]:
+    """Scan Python source; `path` is what bandit calls it."""
     try:
         tree = ast.parse(content)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -47,26 +64,37 @@ def scan(profile: config.BanditConfig, path: Path) -> dict[str, Any]:
         return {"error": "bandit could not finish this file"}
     try:
         scopes = _scopes(tree)
-        comments = _nosec(path)
+        comments = _nosec(content)
     except RecursionError:
         return {"error": "nested too deeply"}
     lines = content.decode("utf-8", "replace").splitlines()
     return {"findings": [_finding(issue, scopes, comments, lines) for issue in issues]}
 
 
-def _issues(profile: config.BanditConfig, path: Path, content: bytes) -> list[Any] | None:
+def _to_cell(finding: dict[str, Any], module: Module) -> None:
+    """Bring a finding's lines from the module to the notebook's own text."""
+    first, last = module.at(finding["line"]), module.at(finding["end_line"])
+    finding["label"] = f"cell {first.cell}, line {first.line}"
+    finding["line"], finding["end_line"] = first.file_line, max(first.file_line, last.file_line)
+    around = [(module.at(number), text) for number, text in finding["snippet"]]
+    # A line that cannot be placed cannot be hidden where a secret stands on it: it is not shown.
+    finding["snippet"] = [
+        [line.file_line, text] for line, text in around if line.file_line and line.cell == first.cell
+    ]
+
+
+def _issues(profile: config.BanditConfig, path: str, content: bytes) -> list[Any] | None:
     runner = manager.BanditManager(profile, "file")
-    runner.metrics.begin(str(path))
+    runner.metrics.begin(path)
     # debug=True: a check that fails raises, where bandit would log it and call the file clean.
-    with path.open("rb") as stream:
-        visitor = node_visitor.BanditNodeVisitor(
-            str(path), stream, runner.b_ma, runner.b_ts, True, {}, runner.metrics
-        )
-        try:
-            visitor.process(content)
-        except Exception as error:  # noqa: BLE001  # any check may raise anything; the file is then not vouched for
-            print(f"bandit: {type(error).__name__}", file=sys.stderr)
-            return None
+    visitor = node_visitor.BanditNodeVisitor(
+        path, io.BytesIO(content), runner.b_ma, runner.b_ts, True, {}, runner.metrics
+    )
+    try:
+        visitor.process(content)
+    except Exception as error:  # noqa: BLE001  # any check may raise anything; the file is then not vouched for
+        print(f"bandit: {type(error).__name__}", file=sys.stderr)
+        return None
     return list(visitor.tester.results)
 
 
@@ -98,14 +126,13 @@ def _scopes(tree: ast.Module) -> list[tuple[int, int, str, str]]:
     return found
 
 
-def _nosec(path: Path) -> dict[int, str]:
+def _nosec(content: bytes) -> dict[int, str]:
     """The text of each `# nosec` comment by its line."""
     found = {}
     try:
-        with tokenize.open(path) as stream:
-            for token in tokenize.generate_tokens(stream.readline):
-                if token.type == tokenize.COMMENT and "nosec" in token.string:
-                    found[token.start[0]] = token.string.partition("nosec")[2].strip(" :")
+        for token in tokenize.tokenize(io.BytesIO(content).readline):
+            if token.type == tokenize.COMMENT and "nosec" in token.string:
+                found[token.start[0]] = token.string.partition("nosec")[2].strip(" :")
     except (tokenize.TokenError, SyntaxError):
         return found
     return found
