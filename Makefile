@@ -9,6 +9,7 @@ demo: $(STAMP)
 	@$(BIN)/python examples/demo.py
 
 test: $(STAMP)
+	@requirements/debian
 	$(BIN)/pytest -n 2 -q
 
 lint: $(STAMP)
