@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.synced
 
-.PHONY: demo test lint lock clean
+.PHONY: demo test lint schemas lock clean
 demo: $(STAMP)
 	@$(BIN)/python examples/demo.py
 
@@ -17,6 +17,10 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+schemas: $(STAMP)
+	$(BIN)/python -m guarita.config.published
+	$(BIN)/python -m guarita.scan.reports.published
 
 lock:
 	requirements/compile

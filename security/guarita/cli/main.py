@@ -15,6 +15,7 @@ from guarita.errors import ExitStatus, GuaritaError
 # Help in a line, here, so that `guarita --help` imports no part. A command from elsewhere shows its package.
 SUMMARIES = {
     "audit": "Read, verify and prove the audit ledger.",
+    "init": "Write a starting guarita.yaml that fits the tree.",
     "scan": "Scan a tree, judge it by one policy, pass or fail.",
     "tools": "Make and list the environments of tools that run beside guarita.",
 }
