@@ -22,6 +22,12 @@ class LedgerSection(Section, frozen=True, kw_only=True):
     """Where the audit ledger is."""
 
     url: Annotated[NonEmpty, Meta(description="sqlite:///PATH or postgresql://…")] | None = None
+    sealing_key: (
+        Annotated[
+            NonEmpty, Meta(description="Master key of the subjects' keys: env:VARIABLE or a file's path.")
+        ]
+        | None
+    ) = None
 
 
 class Exclusion(Section, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
 from typing import Any, Final
 
 import msgspec
@@ -10,6 +10,9 @@ import msgspec
 from guarita.audit.errors import EventRefusedError
 from guarita.audit.events.classes import Event
 from guarita.audit.events.secret import Personal, refused
+from guarita.audit.sealing import token
+from guarita.audit.sealing.fields import Sealer
+from guarita.audit.sealing.interface import ID_SIZE
 from guarita.audit.stores.interface import Draft
 
 MAX_EVENT: Final = 65_535
@@ -17,25 +20,32 @@ MAX_EVENT: Final = 65_535
 MAX_UID: Final = 256
 """Characters of an idempotency key."""
 
-Seal = Callable[[Personal], str]
-
 
 class Encoder:
-    """Encodes events. A `Secret` is refused, `Personal` is sealed, or refused where there is no seal."""
+    """Encodes events. A `Secret` is refused, `Personal` is sealed, or refused where there is no sealer."""
 
-    def __init__(self, seal: Seal | None = None) -> None:
-        self._seal = seal
-        self._encoder = msgspec.json.Encoder(enc_hook=self._hook)
+    def __init__(self, sealer: Sealer | None = None) -> None:
+        self._sealer = sealer
+        # Nobody else's text can pass for a placeholder.
+        self._mark = os.urandom(ID_SIZE)
 
-    def _hook(self, value: Any) -> str:
-        if isinstance(value, Personal) and self._seal is not None:
-            return self._seal(value)
-        raise refused(value)
+    def _encode(self, event: Event) -> bytes:
+        personal: list[Personal] = []
+
+        def hook(value: Any) -> str:
+            if isinstance(value, Personal) and self._sealer is not None:
+                personal.append(value)
+                return token.placeholder(self._mark, len(personal) - 1)
+            raise refused(value)
+
+        body = msgspec.json.encode(event, enc_hook=hook)
+        return self._sealer.seal(body, self._mark, personal) if self._sealer and personal else body
 
     def draft(self, event: Event, idempotency_key: str | None) -> Draft:
         """The event's bytes, with the key (if there is one) as `metadata.uid`.
 
-        Raises EventRefusedError: `audit.secret`, `audit.event-too-large`, `audit.event`, `audit.key`.
+        Raises EventRefusedError: `audit.secret`, `audit.event-too-large`, `audit.event`, `audit.key`;
+        LedgerUnavailableError when a subject's key cannot be had.
         """
         if idempotency_key is not None:
             metadata = msgspec.structs.replace(event.metadata, uid=idempotency_key)
@@ -46,7 +56,7 @@ class Encoder:
                 "audit.key", f"an idempotency key has 1 to {MAX_UID} characters, not {len(uid)}"
             )
         try:
-            body = self._encoder.encode(event)
+            body = self._encode(event)
         except (TypeError, ValueError, RecursionError) as error:
             # Their texts name types, and UnicodeEncodeError's would quote the value.
             raise EventRefusedError(

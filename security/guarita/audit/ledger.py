@@ -13,6 +13,10 @@ from guarita.audit.encode import Encoder
 from guarita.audit.errors import LedgerError, LedgerUnavailableError
 from guarita.audit.events.classes import Event
 from guarita.audit.query import Found, Query, select
+from guarita.audit.sealing import erase as erasure
+from guarita.audit.sealing import fields
+from guarita.audit.sealing.fields import Sealer
+from guarita.audit.sealing.interface import KeyStore
 from guarita.audit.stores.interface import Appended, Leaf, Store
 from guarita.audit.verify import Progress, Verified, checked, verify_leaves
 
@@ -23,9 +27,11 @@ class Ledger:
     Close it, or use it as a context manager. It does not survive `fork`: open it in the child.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, keys: KeyStore | None = None) -> None:
+        """`keys` holds the subjects' keys; without it personal fields are neither written nor opened."""
         self.store = store
-        self._encoder = Encoder()
+        self._keys = keys
+        self._encoder = Encoder(None if keys is None else Sealer(store.origin, keys))
         self._commit: GroupCommit | None = None
         self._pid = os.getpid()
 
@@ -46,7 +52,7 @@ class Ledger:
 
     def paths(self) -> tuple[Path, ...]:
         """The files and folders that it is kept in, absolute; none for a server."""
-        return self.store.paths()
+        return (*self.store.paths(), *(self._keys.paths() if self._keys else ()))
 
     @property
     def archived(self) -> int:
@@ -86,9 +92,32 @@ class Ledger:
         for leaf in self.store.leaves(start, stop):
             yield checked(leaf)
 
-    def query(self, query: Query | None = None, *, start: int = 0) -> Iterator[Found]:
-        """The events that match, oldest first, from index `start` on; those that are `archived` are left out."""
-        return select(self.entries(max(start, self.archived)), query or Query())
+    def query(self, query: Query | None = None, *, start: int = 0, reveal: bool = False) -> Iterator[Found]:
+        """The events that match, oldest first, from index `start` on; those that are `archived` are left out.
+
+        With `reveal` sealed values are opened and searched as far as their keys are at hand, and read
+        `(erased)` or `(sealed)` otherwise. Without it they stay as they are stored.
+        """
+        entries = self.entries(max(start, self.archived))
+        return select(entries, query or Query(), self.revealed if reveal else lambda body: body)
+
+    def revealed(self, body: bytes) -> bytes:
+        """An event's JSON for reading, as `query` shows it with `reveal`. Only stored bytes can be verified."""
+        return fields.reveal(self.origin, body, self._keys)
+
+    def erase(self, subject: str | None) -> list[erasure.Erased]:
+        """Destroy the key of a subject, so that its sealed values open no more, and record that.
+
+        Gives what is recorded now: nothing where nothing was sealed for this subject. Erasures that were begun
+        before and not recorded are finished too; None finishes only those. Raises LedgerUnavailableError; what
+        was done until then stays done, and calling it again goes on from there.
+        """
+        return erasure.erase(self._held_keys(), subject, self._record)
+
+    def replay_erasures(self) -> list[erasure.Erased]:
+        """Destroy again what the log says was erased: for after a backup of the key store was put back."""
+        erasures = (found for found in self.query(Query(class_uid=3004)) if erasure.is_erasure(found.event))
+        return erasure.replay(self._held_keys(), erasures, self._record)
 
     def verify(self, *, progress: Progress = lambda *_: None) -> Verified:
         """Verify the whole log from its bytes. Raises LedgerCorruptError with the first index that is wrong."""
@@ -104,6 +133,8 @@ class Ledger:
             self._commit.close()
             self._commit = None
         self.store.close()
+        if self._keys is not None:
+            self._keys.close()
 
     def __enter__(self) -> Self:
         return self
@@ -112,6 +143,14 @@ class Ledger:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _record(self, event: Event, key: str) -> Appended:
+        return self.append(event, idempotency_key=key)
+
+    def _held_keys(self) -> KeyStore:
+        if self._keys is None:
+            raise LedgerUnavailableError("audit.no-keys", f"{self.origin}: opened without its subjects' keys")
+        return self._keys
 
     def _writer(self) -> GroupCommit:
         if os.getpid() != self._pid:

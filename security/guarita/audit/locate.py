@@ -7,6 +7,9 @@ from urllib.parse import urlsplit
 
 from guarita import config
 from guarita.audit.ledger import Ledger
+from guarita.audit.sealing.interface import KeyStore
+from guarita.audit.sealing.sqlite import SqliteKeys
+from guarita.audit.sealing.wrap import wrapping
 from guarita.audit.stores.interface import Store
 from guarita.audit.stores.sqlite import SqliteStore
 from guarita.audit.stores.sqlite_file import FOLDER
@@ -71,12 +74,34 @@ def open_store(url: str, *, create: bool = True, read_only: bool = False, origin
 
 
 def open_ledger(
-    url: str, *, create: bool = True, read_only: bool = False, origin: str | None = None
+    url: str,
+    *,
+    create: bool = True,
+    read_only: bool = False,
+    origin: str | None = None,
+    sealing_key: str | None = None,
 ) -> Ledger:
     """Open a ledger, or make it. Use it as a context manager.
 
-    `origin` names a new log, for checkpoints; an existing log keeps its name. Raises UsageError when the
+    `origin` names a new log, for checkpoints; an existing log keeps its name. `sealing_key` says where the
+    master key of the subjects' keys is, as in guarita.yaml. Raises UsageError when the
     URL is wrong or nothing is there and `create` is False, LedgerUnavailableError when the place cannot be
     reached or written, LedgerCorruptError when the log is shorter than its last checkpoint, forked or edited.
     """
-    return Ledger(open_store(url, create=create and not read_only, read_only=read_only, origin=origin))
+    store = open_store(url, create=create and not read_only, read_only=read_only, origin=origin)
+    try:
+        return Ledger(store, key_store(store, sealing_key, read_only=read_only))
+    except BaseException:
+        store.close()
+        raise
+
+
+def key_store(store: Store, sealing_key: str | None = None, *, read_only: bool = False) -> KeyStore | None:
+    """The subjects' keys that belong to this log: for a file, in `NAME.keys.db` beside it.
+
+    `sealing_key` names the master key that wraps them. Raises UsageError when that cannot be one.
+    """
+    if isinstance(store, SqliteStore):
+        path = store.path.with_name(f"{store.path.stem}.keys.db")
+        return SqliteKeys(path, store.origin, wrapping(sealing_key), read_only=read_only)
+    return None

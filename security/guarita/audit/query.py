@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -74,16 +74,21 @@ _seen = msgspec.json.Decoder(_Seen)
 _event = msgspec.json.Decoder(dict[str, Any])
 
 
-def select(leaves: Iterable[Leaf], query: Query) -> Iterator[Found]:
+Reading = Callable[[bytes], bytes]
+"""From an entry's stored bytes to those that are read and searched: with sealed values opened, say."""
+
+
+def select(leaves: Iterable[Leaf], query: Query, reading: Reading = lambda body: body) -> Iterator[Found]:
     """The entries that match, in the order given. The caller has compared their bytes with their hashes."""
     wanted = query.text.casefold() if query.text else None
     for leaf in leaves:
-        if wanted is not None and wanted not in leaf.body.decode(errors="replace").casefold():
+        body = reading(leaf.body)
+        if wanted is not None and wanted not in body.decode(errors="replace").casefold():
             continue
         try:
-            if not _matches(_seen.decode(leaf.body), query):
+            if not _matches(_seen.decode(body), query):
                 continue
-            yield Found(leaf.index, leaf.hash.hex(), _event.decode(leaf.body))
+            yield Found(leaf.index, leaf.hash.hex(), _event.decode(body))
         except msgspec.DecodeError:
             # Not written by this version: shown only when everything is asked for.
             if query == Query():

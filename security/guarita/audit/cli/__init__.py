@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from guarita.audit.cli.erase import erase
 from guarita.audit.cli.query import query, tail
 from guarita.audit.cli.verify import verify
 
@@ -13,5 +14,5 @@ def audit() -> None:
     """Read, verify and prove the audit ledger."""
 
 
-for command in (verify, query, tail):
+for command in (verify, query, tail, erase):
     audit.add_command(command)

@@ -90,7 +90,7 @@ def chosen(options: dict[str, Any]) -> Query:
 def query(context: Context, /, limit: int | None, **options: Any) -> ExitStatus:
     """Find events. With --json one event a line, each with its index and leaf hash."""
     with opened(context) as ledger:
-        matching: Iterable[Found] = ledger.query(chosen(options))
+        matching: Iterable[Found] = ledger.query(chosen(options), reveal=True)
         _show(context, matching if limit is None else deque(matching, maxlen=limit))
     return ExitStatus.PASSED
 
@@ -108,10 +108,13 @@ def tail(context: Context, /, lines: int, follow: bool, **options: Any) -> ExitS
     with opened(context) as ledger:
         end = ledger.size
         _show(
-            context, deque(itertools.takewhile(lambda f: f.index < end, ledger.query(wanted)), maxlen=lines)
+            context,
+            deque(
+                itertools.takewhile(lambda f: f.index < end, ledger.query(wanted, reveal=True)), maxlen=lines
+            ),
         )
         while follow:
-            for found in ledger.query(wanted, start=end):
+            for found in ledger.query(wanted, start=end, reveal=True):
                 _show(context, (found,), header=False)
                 end = found.index + 1
             time.sleep(_POLL)
