@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Container, Sequence
@@ -24,7 +23,7 @@ from guarita.scan import baseline as baselines
 from guarita.scan.interface import Scanner
 from guarita.scan.runner import Progress, Scanned, run
 from guarita.scan.scanners import choose
-from guarita.scan.tree import Revision, TakenSnapshot, Tree, take_snapshot
+from guarita.scan.tree import Revision, TakenSnapshot, Tree, staging, take_snapshot
 
 
 @dataclass(frozen=True)
@@ -137,20 +136,20 @@ def _scan(
     request: Request, tree: Tree, judging: Judge, chosen: Sequence[Scanner]
 ) -> tuple[TakenSnapshot, Scanned]:
     section = request.policy.section
-    with tempfile.TemporaryDirectory(prefix="guarita-", ignore_cleanup_errors=True) as folder:
-        scratch = Path(folder)
-        with take_snapshot(
-            tree, scratch, max_file_size=section.max_file_size, excluded=judging.excluded
-        ) as taken:
-            scanned = run(
-                taken,
-                chosen,
-                scratch=scratch,
-                jobs=request.jobs,
-                timeout=section.timeout,
-                progress=request.progress,
-            )
-            return taken, scanned
+    entries = list(tree.entries())
+    with staging(entries) as scratch:
+        taken = take_snapshot(
+            tree, entries, scratch, max_file_size=section.max_file_size, excluded=judging.excluded
+        )
+        scanned = run(
+            taken,
+            chosen,
+            scratch=scratch,
+            jobs=request.jobs,
+            timeout=section.timeout,
+            progress=request.progress,
+        )
+        return taken, scanned
 
 
 def _digests(

@@ -4,6 +4,16 @@ from guarita.scan.tree.interface import Tree, TreeError
 from guarita.scan.tree.opening import open_trees
 from guarita.scan.tree.revision import Revision
 from guarita.scan.tree.snapshot import TakenSnapshot, take_snapshot
+from guarita.scan.tree.staging import staging
 from guarita.scan.tree.worktree import Folder
 
-__all__ = ["Folder", "Revision", "TakenSnapshot", "Tree", "TreeError", "open_trees", "take_snapshot"]
+__all__ = [
+    "Folder",
+    "Revision",
+    "TakenSnapshot",
+    "Tree",
+    "TreeError",
+    "open_trees",
+    "staging",
+    "take_snapshot",
+]

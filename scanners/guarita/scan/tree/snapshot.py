@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,16 +40,15 @@ class TakenSnapshot:
     settled: tuple[FileCoverage, ...]
 
 
-@contextmanager
 def take_snapshot(
     tree: Tree,
+    entries: Iterable[Entry],
     scratch: Path,
     *,
     max_file_size: int,
     excluded: Callable[[str], tuple[str, str] | None],
-    advance: Callable[[int], None] = lambda _: None,
-) -> Iterator[TakenSnapshot]:
-    """Read the whole tree once into `scratch`.
+) -> TakenSnapshot:
+    """Read the tree's entries once into `scratch`, which the caller removes.
 
     `excluded` names the rule and the reason for a path that the policy leaves out, or None. Excluded
     files are hashed and not staged: the tree's digest covers them. Raises TreeError when the tree cannot
@@ -59,16 +57,15 @@ def take_snapshot(
     taker = _Taker(tree, scratch / "tree", max_file_size, excluded)
     try:
         taker.root.mkdir(parents=True)
-        for entry in tree.entries():
+        for entry in entries:
             taker.take(entry)
-            advance(1)
     except OSError as error:
         raise GuaritaError(
             "scan.no-space",
             f"the tree cannot be staged in {scratch.parent}: {error.strerror}",
             hint="free some space, or set TMPDIR to a folder with room",
         ) from error
-    yield taker.taken()
+    return taker.taken()
 
 
 class _Taker:
