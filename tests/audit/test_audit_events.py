@@ -72,6 +72,9 @@ BUILT = {
     "detection": events.detection_finding(
         **NOW, finding_uid="x1", rule="R1", title="Many refusals", severity="critical", resource="gateway", details={"n": 9}
     ),
+    "heartbeat-start": events.heartbeat(**NOW, writer="w", boot="b", counter=0, period=60_000, beat="start"),
+    "heartbeat": events.heartbeat(**NOW, writer="w", boot="b", counter=1, period=60_000),
+    "heartbeat-stop": events.heartbeat(**NOW, writer="w", boot="b", counter=2, period=60_000, beat="stop"),
 }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from guarita.audit.commit import GroupCommit
 from guarita.audit.encode import Encoder
 from guarita.audit.errors import LedgerError, LedgerUnavailableError
 from guarita.audit.events.classes import Event
+from guarita.audit.heartbeat import Heartbeat
 from guarita.audit.query import Found, Query, select
 from guarita.audit.sealing import erase as erasure
 from guarita.audit.sealing import fields
@@ -118,6 +119,14 @@ class Ledger:
         """Destroy again what the log says was erased: for after a backup of the key store was put back."""
         erasures = (found for found in self.query(Query(class_uid=3004)) if erasure.is_erasure(found.event))
         return erasure.replay(self._held_keys(), erasures, self._record)
+
+    def heartbeats(self, period: float, *, writer: str | None = None) -> Heartbeat:
+        """A context in which this process says in the log, every `period` seconds, that it is there.
+
+        `writer` names it (default: program and host). Entering writes the start, and raises as `append`;
+        leaving writes the orderly stop.
+        """
+        return Heartbeat(self.append, period=period, writer=writer)
 
     def verify(self, *, progress: Progress = lambda *_: None) -> Verified:
         """Verify the whole log from its bytes. Raises LedgerCorruptError with the first index that is wrong."""

@@ -22,7 +22,8 @@ from guarita.errors import ExitStatus
 _SEVERITY_NAMES = {number: name for name, number in SEVERITY.items()}
 _CLASS_NAMES = {
     2002: "vulnerability", 2003: "compliance", 2004: "detection", 2006: "data-security", 3001: "user-change",
-    3002: "authentication", 3003: "authorize", 3004: "entity", 3005: "role-change", 6003: "api", 6007: "scan",
+    3002: "authentication", 3003: "authorize", 3004: "entity", 3005: "role-change", 6002: "lifecycle", 6003: "api",
+    6007: "scan",
 }  # fmt: skip
 _POLL = 0.5
 
@@ -160,6 +161,7 @@ def _what(event: dict[str, Any]) -> str:
     parts = [
         _at(event, "finding_info", "title") or _at(event, "scan", "name") or _at(event, "api", "operation"),
         _at(event, "entity", "uid"),
+        _at(event, "app", "name"),
         _at(event, "user", "uid") or _at(event, "actor", "user", "uid"),
         {1: "success", 2: "failure"}.get(event.get("status_id", 0)),
         event.get("status_code"),

@@ -2,6 +2,7 @@
 
 from guarita.audit.events.classes import CLASSES, Event
 from guarita.audit.events.gate import MAX_LISTED, FailingFinding, compliance_finding, scan_activity
+from guarita.audit.events.lifecycle import Beat, heartbeat
 from guarita.audit.events.secret import Personal, Secret, Text
 from guarita.audit.events.services import (
     api_activity,
@@ -18,6 +19,7 @@ from guarita.audit.events.services import (
 __all__ = [
     "CLASSES",
     "MAX_LISTED",
+    "Beat",
     "Event",
     "FailingFinding",
     "Personal",
@@ -30,6 +32,7 @@ __all__ = [
     "data_security_finding",
     "detection_finding",
     "entity_management",
+    "heartbeat",
     "role_change",
     "scan_activity",
     "user_change",

@@ -22,6 +22,7 @@ from guarita.audit.events.objects import (
     Metadata,
     Ocsf,
     Policy,
+    Product,
     Resource,
     Scan,
     Service,
@@ -150,6 +151,14 @@ class UserAccess(Event, frozen=True, kw_only=True):
     actor: Actor | UnsetType = UNSET
 
 
+class ApplicationLifecycle(Event, frozen=True, kw_only=True):
+    """6002: a writer of the log started, stopped, or is still there (activity Other, named Heartbeat)."""
+
+    UID: ClassVar[int] = 6002
+    app: Product
+    activity_name: str | UnsetType = UNSET
+
+
 class DetectionFinding(Event, frozen=True, kw_only=True):
     """2004: a detection rule matched."""
 
@@ -172,6 +181,7 @@ CLASSES: dict[int, type[Event]] = {
         AccountChange,
         UserAccess,
         DetectionFinding,
+        ApplicationLifecycle,
     )
 }
 """Every class that the ledger knows, by its `class_uid`."""

@@ -21,7 +21,7 @@ class Ocsf(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Product(Ocsf, frozen=True, kw_only=True):
-    """What reports the event."""
+    """What reports the event, or the application that it is about."""
 
     name: str = "Guarita"
     vendor_name: str = "Guarita"
