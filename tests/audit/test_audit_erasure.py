@@ -334,7 +334,7 @@ def test_a_log_that_cannot_be_written_keeps_the_erasure_open_until_it_is_recorde
         Path(url).rename(f"{url}.moved")
         with pytest.raises(Exception, match="removed or replaced"):
             ledger.erase(SUBJECT)
-    Path(f"{url}.moved").rename(url)
+        Path(f"{url}.moved").rename(url)
     with open_ledger(url) as ledger:
         assert users(ledger) == ["(erased)"]
         assert len(ledger.erase(SUBJECT)) == 1

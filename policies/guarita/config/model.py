@@ -22,6 +22,16 @@ class LedgerSection(Section, frozen=True, kw_only=True):
     """Where the audit ledger is."""
 
     url: Annotated[NonEmpty, Meta(description="sqlite:///PATH or postgresql://…")] | None = None
+    key: (
+        Annotated[
+            NonEmpty, Meta(description="The signing key: PATH, env:VARIABLE, vault:MOUNT/NAME or none.")
+        ]
+        | None
+    ) = None
+    vkey: Annotated[NonEmpty, Meta(description="The first public key of the log, pinned.")] | None = None
+    checkpoint_every: (
+        Annotated[int, Meta(ge=1, description="Entries after which a checkpoint is signed.")] | None
+    ) = None
     sealing_key: (
         Annotated[
             NonEmpty, Meta(description="Master key of the subjects' keys: env:VARIABLE or a file's path.")

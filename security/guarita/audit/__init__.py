@@ -9,8 +9,9 @@ from guarita.audit.errors import (
 )
 from guarita.audit.events.secret import Personal, Secret
 from guarita.audit.ledger import Ledger
-from guarita.audit.locate import default_ledger, ledger_url, open_ledger
+from guarita.audit.locate import default_ledger, ledger_settings, ledger_url, open_configured, open_ledger
 from guarita.audit.query import Found, Query
+from guarita.audit.signing import SignedCheckpoint
 from guarita.audit.stores.interface import Appended, Leaf
 from guarita.audit.verify import Verified
 
@@ -27,8 +28,11 @@ __all__ = [
     "ProofError",
     "Query",
     "Secret",
+    "SignedCheckpoint",
     "Verified",
     "default_ledger",
+    "ledger_settings",
     "ledger_url",
+    "open_configured",
     "open_ledger",
 ]

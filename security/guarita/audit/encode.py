@@ -13,7 +13,7 @@ from guarita.audit.events.secret import Personal, refused
 from guarita.audit.sealing import token
 from guarita.audit.sealing.fields import Sealer
 from guarita.audit.sealing.interface import ID_SIZE
-from guarita.audit.stores.interface import Draft
+from guarita.audit.stores.interface import RESERVED, Draft
 
 MAX_EVENT: Final = 65_535
 """Bytes of one event: an entry bundle of C2SP tlog-tiles holds no longer one."""
@@ -41,8 +41,8 @@ class Encoder:
         body = msgspec.json.encode(event, enc_hook=hook)
         return self._sealer.seal(body, self._mark, personal) if self._sealer and personal else body
 
-    def draft(self, event: Event, idempotency_key: str | None) -> Draft:
-        """The event's bytes, with the key (if there is one) as `metadata.uid`.
+    def draft(self, event: Event, idempotency_key: str | None, *, own: bool = False) -> Draft:
+        """The event's bytes, with the key (if there is one) as `metadata.uid`. `own` ones are the ledger's.
 
         Raises EventRefusedError: `audit.secret`, `audit.event-too-large`, `audit.event`, `audit.key`;
         LedgerUnavailableError when a subject's key cannot be had.
@@ -54,6 +54,10 @@ class Encoder:
         if uid is not msgspec.UNSET and not 0 < len(uid) <= MAX_UID:
             raise EventRefusedError(
                 "audit.key", f"an idempotency key has 1 to {MAX_UID} characters, not {len(uid)}"
+            )
+        if uid is not msgspec.UNSET and uid.startswith(RESERVED) and not own:
+            raise EventRefusedError(
+                "audit.key", f"idempotency keys that begin with {RESERVED} are the ledger's own"
             )
         try:
             body = self._encode(event)

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from guarita.audit.checked import checked
+from guarita.audit.checkpointing import EVERY, Checkpointer
 from guarita.audit.commit import GroupCommit
 from guarita.audit.encode import Encoder
 from guarita.audit.errors import LedgerError, LedgerUnavailableError
 from guarita.audit.events.classes import Event
 from guarita.audit.heartbeat import Heartbeat
+from guarita.audit.notes.ed25519 import VerifyingKey
 from guarita.audit.query import Found, Query, select
 from guarita.audit.sealing import erase as erasure
 from guarita.audit.sealing import fields
 from guarita.audit.sealing.fields import Sealer
 from guarita.audit.sealing.interface import KeyStore
-from guarita.audit.stores.interface import Appended, Leaf, Store
-from guarita.audit.verify import Progress, Verified, checked, verify_leaves
+from guarita.audit.signing import SignedCheckpoint, Signing
+from guarita.audit.stores.interface import Appended, Draft, Leaf, Store
+from guarita.audit.verify import Progress, Verified
+from guarita.errors import GuaritaError
 
 
 class Ledger:
@@ -28,13 +33,26 @@ class Ledger:
     Close it, or use it as a context manager. It does not survive `fork`: open it in the child.
     """
 
-    def __init__(self, store: Store, keys: KeyStore | None = None) -> None:
-        """`keys` holds the subjects' keys; without it personal fields are neither written nor opened."""
+    def __init__(
+        self,
+        store: Store,
+        signing: Signing,
+        keys: KeyStore | None = None,
+        *,
+        checkpoint_every: int = EVERY,
+    ) -> None:
+        """`open_ledger` makes one. It signs by itself after `checkpoint_every` entries, and when it closes.
+
+        `keys` holds the subjects' keys; without it personal fields are neither written nor opened.
+        """
         self.store = store
+        self.signing = signing
         self._keys = keys
         self._encoder = Encoder(None if keys is None else Sealer(store.origin, keys))
         self._commit: GroupCommit | None = None
+        self._checkpoints = Checkpointer(lambda: signing.sign().size, every=checkpoint_every)
         self._pid = os.getpid()
+        self._closed = False
 
     @property
     def origin(self) -> str:
@@ -53,7 +71,7 @@ class Ledger:
 
     def paths(self) -> tuple[Path, ...]:
         """The files and folders that it is kept in, absolute; none for a server."""
-        return (*self.store.paths(), *(self._keys.paths() if self._keys else ()))
+        return (*self.store.paths(), *self.signing.paths())
 
     @property
     def archived(self) -> int:
@@ -128,22 +146,52 @@ class Ledger:
         """
         return Heartbeat(self.append, period=period, writer=writer)
 
-    def verify(self, *, progress: Progress = lambda *_: None) -> Verified:
-        """Verify the whole log from its bytes. Raises LedgerCorruptError with the first index that is wrong."""
-        head = self.store.head()
-        for _ in verify_leaves(self.store, head, progress=progress):
-            pass
-        archived = min(self.store.archived(), head.size)
-        return Verified(origin=self.origin, size=head.size, root=head.root().hex(), archived=archived)
+    def checkpoint(self) -> SignedCheckpoint:
+        """Sign the log as it is now, and keep that; gives the checkpoint there is when nothing came since.
+
+        Raises UsageError `audit.no-key` where this process has no key, LedgerCorruptError when the log does
+        not continue its last checkpoint (then nothing is signed), LedgerUnavailableError.
+        """
+        return self.signing.sign()
+
+    def checkpoints(self) -> list[SignedCheckpoint]:
+        """The checkpoints kept, smallest first. Raises LedgerCorruptError for one that does not hold."""
+        return self.signing.all()
+
+    def verify(self, *, since: str | None = None, progress: Progress = lambda *_: None) -> Verified:
+        """Verify the log from its bytes: all of it, or what came after a checkpoint of it, a signed note.
+
+        Raises LedgerCorruptError with the first index that is wrong, ProofError when `since` is not this log's.
+        """
+        return self.signing.verify(since=since, progress=progress)
+
+    def rotate_key(self) -> VerifyingKey:
+        """Put a new signing key into force; the old one signs beside it until `retire_keys`.
+
+        The change is a leaf that the old key signs for. Raises as `checkpoint`.
+        """
+        return self.signing.rotate(self._append_own)
+
+    def retire_keys(self) -> list[VerifyingKey]:
+        """Take every signing key but the newest out of force, by a leaf each. Raises as `checkpoint`."""
+        return self.signing.retire(self._append_own)
 
     def close(self) -> None:
-        """Write what is pending and let go of the store."""
-        if self._commit is not None:
-            self._commit.close()
-            self._commit = None
-        self.store.close()
-        if self._keys is not None:
-            self._keys.close()
+        """Write what is pending, sign a last checkpoint, and let go of the store.
+
+        Raises what `checkpoint` raises; what was appended is durable all the same.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            if self._commit is not None:
+                self._commit.close()
+                self._commit = None
+            if self._checkpoints.close() and self.signing.signs:
+                self.signing.sign()
+        finally:
+            self.store.close()
 
     def __enter__(self) -> Self:
         return self
@@ -151,7 +199,22 @@ class Ledger:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        try:
+            self.close()
+        except GuaritaError:
+            # The body's own error says more.
+            if error is None:
+                raise
+
+    def _append_own(self, event: Event) -> Appended:
+        return self._writer().append([self._encoder.draft(event, None, own=True)])[0]
+
+    def _write(self, drafts: Sequence[Draft]) -> list[Appended]:
+        answers = self.store.append(drafts)
+        new = [answer.index for answer in answers if not answer.duplicate]
+        if new and self.signing.signs:
+            self._checkpoints.grown(new[0], new[-1] + 1)
+        return answers
 
     def _record(self, event: Event, key: str) -> Appended:
         return self.append(event, idempotency_key=key)
@@ -166,6 +229,8 @@ class Ledger:
             raise LedgerUnavailableError(
                 "audit.forked-process", "this ledger was opened before a fork", hint="open it in the child"
             )
+        if self._closed:
+            raise LedgerUnavailableError("audit.closed", "the ledger is closed")
         if self._commit is None:
-            self._commit = GroupCommit(self.store.append)
+            self._commit = GroupCommit(self._write)
         return self._commit

@@ -5,30 +5,84 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import msgspec
+
 from guarita import config
+from guarita.audit.checkpointing import EVERY
+from guarita.audit.errors import LedgerCorruptError
+from guarita.audit.keys.locate import key_source
 from guarita.audit.ledger import Ledger
+from guarita.audit.notes.ed25519 import VerifyingKey
 from guarita.audit.sealing.interface import KeyStore
 from guarita.audit.sealing.sqlite import SqliteKeys
 from guarita.audit.sealing.wrap import wrapping
+from guarita.audit.signing import Signing
 from guarita.audit.stores.interface import Store
 from guarita.audit.stores.sqlite import SqliteStore
 from guarita.audit.stores.sqlite_file import FOLDER
 from guarita.errors import UsageError
 
 DEFAULT_NAME = "ledger.db"
+KEY_SUFFIX = ".key"
+"""The signing key of `ledger.db` is `ledger.key` beside it, unless the configuration names another."""
 
 
-def ledger_url(ledger: str | None = None, configuration: Path | None = None) -> str:
-    """The ledger to use: the one given, else `ledger.url` of guarita.yaml, else the file beside that.
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Which ledger, and how it is signed: the arguments of `open_ledger`."""
 
+    url: str
+    key: str | None = None
+    vkey: str | None = None
+    checkpoint_every: int = EVERY
+    sealing_key: str | None = None
+
+
+def ledger_settings(ledger: str | None = None, configuration: Path | None = None) -> Settings:
+    """The ledger given, else `ledger.url` of guarita.yaml, else the file beside that; its keys from there too.
+
+    What guarita.yaml says of one ledger is not said of another that is given.
     `configuration` is the configuration's file; without it the project's counts, if there is one. Raises
     UsageError when the configuration is wrong.
     """
-    if ledger:
-        return ledger
     file = configuration or project() / config.FILE_NAME
-    url = config.load(file).ledger.url if configuration or file.exists() else None
-    return url or str(file.parent / FOLDER / DEFAULT_NAME)
+    section = config.load(file).ledger if configuration or file.exists() else config.LedgerSection()
+    if ledger and section.url and ledger != section.url:
+        return Settings(url=ledger)
+    return Settings(
+        url=ledger or section.url or str(file.parent / FOLDER / DEFAULT_NAME),
+        key=section.key,
+        vkey=section.vkey,
+        checkpoint_every=section.checkpoint_every or EVERY,
+        sealing_key=section.sealing_key,
+    )
+
+
+def ledger_url(ledger: str | None = None, configuration: Path | None = None) -> str:
+    """The URL of `ledger_settings`."""
+    return ledger or ledger_settings(ledger, configuration).url
+
+
+def open_configured(
+    ledger: str | None = None,
+    configuration: Path | None = None,
+    *,
+    create: bool = True,
+    read_only: bool = False,
+    vkey: str | None = None,
+    check: bool = True,
+) -> Ledger:
+    """Open the ledger of `ledger_settings`, as `open_ledger` does. `vkey` wins over the configured one."""
+    found = ledger_settings(ledger, configuration)
+    return open_ledger(
+        found.url,
+        create=create,
+        read_only=read_only,
+        key=found.key,
+        vkey=vkey or found.vkey,
+        checkpoint_every=found.checkpoint_every,
+        sealing_key=found.sealing_key,
+        check=check,
+    )
 
 
 def default_ledger() -> str:
@@ -53,24 +107,29 @@ def open_store(url: str, *, create: bool = True, read_only: bool = False, origin
 
     Raises UsageError for a URL of another kind, or a ledger that is not there and not to be made.
     """
-    scheme = urlsplit(url).scheme if "://" in url else ""
-    if scheme == "sqlite":
-        path = url.removeprefix("sqlite://").removeprefix("/")
-        if not path or url == f"sqlite://{path}":
-            raise UsageError(
-                "audit.url",
-                "a SQLite URL has three slashes before a relative path, four before an absolute one",
-            )
-        return SqliteStore(Path(path), create=create, read_only=read_only, origin=origin)
-    if scheme in {"postgresql", "postgres"}:
+    path = sqlite_path(url)
+    if path is not None:
+        return SqliteStore(path, create=create, read_only=read_only, origin=origin)
+    if urlsplit(url).scheme in {"postgresql", "postgres"}:
         raise UsageError("audit.url", "PostgreSQL is not built in yet")
-    if scheme:
+    raise UsageError(
+        "audit.url",
+        f"no ledger store for {urlsplit(url).scheme}://",
+        hint="sqlite:///PATH, postgresql://…, or a plain path",
+    )
+
+
+def sqlite_path(url: str) -> Path | None:
+    """The file that the URL names, if it names one. Raises UsageError for a SQLite URL that is malformed."""
+    scheme = urlsplit(url).scheme if "://" in url else ""
+    if scheme != "sqlite":
+        return None if scheme else Path(url)
+    path = url.removeprefix("sqlite://").removeprefix("/")
+    if not path or url == f"sqlite://{path}":
         raise UsageError(
-            "audit.url",
-            f"no ledger store for {scheme}://",
-            hint="sqlite:///PATH, postgresql://…, or a plain path",
+            "audit.url", "a SQLite URL has three slashes before a relative path, four before an absolute one"
         )
-    return SqliteStore(Path(url), create=create, read_only=read_only, origin=origin)
+    return Path(path)
 
 
 def open_ledger(
@@ -79,18 +138,43 @@ def open_ledger(
     create: bool = True,
     read_only: bool = False,
     origin: str | None = None,
+    key: str | None = None,
+    vkey: str | None = None,
+    checkpoint_every: int = EVERY,
     sealing_key: str | None = None,
+    check: bool = True,
 ) -> Ledger:
-    """Open a ledger, or make it. Use it as a context manager.
+    """Open a ledger, or make it. Use it as a context manager: closing it signs a last checkpoint.
 
-    `origin` names a new log, for checkpoints; an existing log keeps its name. `sealing_key` says where the
-    master key of the subjects' keys is, as in guarita.yaml. Raises UsageError when the
-    URL is wrong or nothing is there and `create` is False, LedgerUnavailableError when the place cannot be
-    reached or written, LedgerCorruptError when the log is shorter than its last checkpoint, forked or edited.
+    `origin` names a new log, for checkpoints; an existing log keeps its name. `key` says where the signing key
+    is (`PATH`, `env:VARIABLE`, `vault:MOUNT/NAME`, or `none` for a process that signs nothing); without it
+    it is in $GUARITA_LEDGER_KEY, or beside a SQLite file, where it is made with the ledger. `vkey` pins the first
+    key of the log's chain. `sealing_key` says where the master key of the subjects' keys is, as in guarita.yaml. `check=False` leaves out the comparison with the last checkpoint, for one who
+    verifies anyway.
+
+    Raises UsageError when the URL or the key is wrong or nothing is there and `create` is False,
+    LedgerUnavailableError when the place cannot be reached or written, LedgerCorruptError when the log is shorter
+    than its last checkpoint, forked or edited.
     """
-    store = open_store(url, create=create and not read_only, read_only=read_only, origin=origin)
+    pinned = None if vkey is None else VerifyingKey.parse(vkey)
+    path = sqlite_path(url)
+    source = None if read_only else key_source(key, path and path.with_suffix(KEY_SUFFIX))
+    known = source.origin if source and create else None
+    if source and source.paths() and known and key is None and origin is None and path and not path.exists():
+        raise LedgerCorruptError(
+            "audit.ledger-gone",
+            f"{path}: no ledger here, but the key of one, {known}",
+            index=0,
+            hint="put the ledger back; to begin another, move its key away first",
+        )
+    store = open_store(url, create=create and not read_only, read_only=read_only, origin=origin or known)
     try:
-        return Ledger(store, key_store(store, sealing_key, read_only=read_only))
+        signing = Signing(store, source, pinned)
+        signing.prepare()
+        if check:
+            signing.check()
+        keys = key_store(store, sealing_key, read_only=read_only)
+        return Ledger(store, signing, keys, checkpoint_every=checkpoint_every)
     except BaseException:
         store.close()
         raise

@@ -6,10 +6,14 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from guarita.audit.encode import uid_of
-from guarita.audit.errors import LedgerCorruptError
+from guarita.audit.checked import checked
+from guarita.audit.continues import opened
+from guarita.audit.errors import LedgerCorruptError, ProofError
+from guarita.audit.keys.chain import Chain
 from guarita.audit.merkle.nodes import Nodes
-from guarita.audit.merkle.tree import TILE_HEIGHT, CompactRange, Node, leaf_hash, split
+from guarita.audit.merkle.proofs import consistency_proof, verify_consistency
+from guarita.audit.merkle.tree import TILE_HEIGHT, CompactRange, Node, split
+from guarita.audit.notes.checkpoint import TreeHead
 from guarita.audit.retention.entry import archived_below
 from guarita.audit.stores.interface import Leaf, Store
 
@@ -30,21 +34,109 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
     """Entries below this index were compared by their stored hashes only: their bodies are in an archive."""
     checked_from: int = 0
     """The first leaf whose bytes were read: 0 unless an earlier checkpoint stands for those before."""
+    checkpoints: int = 0
+    """How many signed checkpoints hold."""
+    signed: int = 0
+    """The size of the newest checkpoint. Entries from there on stand on the stored hashes alone."""
+    vkey: str | None = None
+    """The first key of the chain that the signatures were checked with."""
+    pinned: bool = False
+    """Whether the caller named that key. Otherwise it is the log's own word, and proves that nothing changed
+    only to one who knows it to be the right one."""
 
 
-def checked(leaf: Leaf) -> Leaf:
-    """The same leaf, after its bytes were compared with its hash. Raises LedgerCorruptError with its index."""
-    if leaf_hash(leaf.body) != leaf.hash:
+def verify_store(
+    store: Store,
+    chain: Chain | None,
+    *,
+    since: TreeHead | None = None,
+    progress: Progress = lambda *_: None,
+) -> Verified:
+    """Verify the whole log, or what came after an earlier checkpoint that the caller has opened.
+
+    Raises LedgerCorruptError with the first index that is wrong, where it can be placed.
+    """
+    # Checkpoints first: those that are filed while we read are of sizes that we may not reach.
+    signed = _signed(store, chain)
+    head = store.head()
+    start = 0 if since is None else since.size
+    if since is not None:
+        _continues(store, since, head)
+    below = Nodes(store.hashes)
+    for size in sorted(size for size in signed if size <= min(start, head.size)):
+        if below.range(0, size) != signed[size].root:
+            raise _forked(signed[size], [one for one in signed if one < size])
+    for tree in verify_leaves(store, head, start=start, progress=progress):
+        expected = signed.get(tree.size)
+        if expected is not None and tree.root() != expected.root:
+            raise _forked(expected, [one for one in signed if one < tree.size])
+    beyond = max(signed, default=0)
+    if beyond > head.size:
         raise LedgerCorruptError(
-            "audit.edited", f"leaf {leaf.index}: its bytes do not match its hash", index=leaf.index
+            "audit.shrunk",
+            f"the log has {head.size} entries and signed that it has {beyond}: entry {head.size} is the first "
+            "that is missing",
+            index=head.size,
         )
-    if uid_of(leaf.body) != leaf.uid:
+    return Verified(
+        origin=store.origin,
+        size=head.size,
+        root=head.root().hex(),
+        archived=min(store.archived(), head.size),
+        checked_from=start,
+        checkpoints=len(signed),
+        signed=beyond,
+        vkey=chain.keys[0].vkey if chain else None,
+    )
+
+
+def locate(store: Store, chain: Chain | None, found: LedgerCorruptError) -> LedgerCorruptError:
+    """The error that says where the damage is, for one that was found without its place."""
+    if found.index is not None:
+        return found
+    try:
+        verify_store(store, chain)
+    except LedgerCorruptError as error:
+        if error.index is not None:
+            return error
+    return found
+
+
+def _signed(store: Store, chain: Chain | None) -> dict[int, TreeHead]:
+    checkpoints = store.checkpoints()
+    if checkpoints and chain is None:
+        raise LedgerCorruptError("audit.key-unknown", "the log has lost the record of its signing keys")
+    return {one.size: opened(one, chain, store.origin)[0] for one in checkpoints if chain is not None}
+
+
+def _continues(store: Store, since: TreeHead, head: CompactRange) -> None:
+    if head.size < since.size:
         raise LedgerCorruptError(
-            "audit.edited",
-            f"leaf {leaf.index}: its idempotency key is not that of its bytes",
-            index=leaf.index,
+            "audit.shrunk",
+            f"the log has {head.size} entries, and the checkpoint {since.size}: entry {head.size} is the first "
+            "that is missing",
+            index=head.size,
         )
-    return leaf
+    if not since.size:
+        return
+    nodes = Nodes(store.hashes)
+    proof = consistency_proof(nodes, since.size, head.size)
+    try:
+        verify_consistency(since.size, head.size, since.root, head.root(), proof)
+    except ProofError as error:
+        raise LedgerCorruptError(
+            "audit.forked", f"the log does not continue the checkpoint of size {since.size}: {error.message}"
+        ) from error
+
+
+def _forked(expected: TreeHead, good: list[int]) -> LedgerCorruptError:
+    first = max(good, default=0)
+    return LedgerCorruptError(
+        "audit.forked",
+        f"the log is not the one that it signed at size {expected.size}: entries {first} to "
+        f"{expected.size - 1} are others, or some of them",
+        index=first,
+    )
 
 
 def verify_leaves(

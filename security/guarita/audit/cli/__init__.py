@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from guarita.audit.cli.checkpoint import checkpoint, key
 from guarita.audit.cli.erase import erase
 from guarita.audit.cli.query import query, tail
 from guarita.audit.cli.verify import verify
@@ -14,5 +15,5 @@ def audit() -> None:
     """Read, verify and prove the audit ledger."""
 
 
-for command in (verify, query, tail, erase):
+for command in (verify, query, tail, checkpoint, key, erase):
     audit.add_command(command)

@@ -5,11 +5,16 @@ from __future__ import annotations
 import abc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from guarita.audit.merkle.tree import CompactRange, Node, leaf_hash
+
+RESERVED: Final = "guarita.ledger:"
+"""How idempotency keys begin that only the ledger itself gives. Such entries are never pruned."""
+RESERVED_END: Final = "guarita.ledger;"
+"""The first key after all of those."""
 
 
 class Draft(NamedTuple):
@@ -123,7 +128,7 @@ class Store(abc.ABC):
 
     @abc.abstractmethod
     def prune(self, stop: int) -> None:
-        """Delete the bodies below `stop`, piece by piece, so that writers wait for no long transaction.
+        """Delete the bodies below `stop` but those of RESERVED keys, piece by piece, so that writers wait for no long transaction.
 
         Whoever calls has made sure that an archive holds them, and that the log says so in an entry.
         Repeating it after an interruption finishes what is left.

@@ -18,7 +18,16 @@ from pathlib import Path
 from guarita.audit.errors import LedgerCorruptError, LedgerUnavailableError
 from guarita.audit.merkle.tree import CompactRange, Node
 from guarita.audit.stores import sqlite_file as file
-from guarita.audit.stores.interface import Appended, Checkpoint, Draft, Leaf, Store, plan
+from guarita.audit.stores.interface import (
+    RESERVED,
+    RESERVED_END,
+    Appended,
+    Checkpoint,
+    Draft,
+    Leaf,
+    Store,
+    plan,
+)
 
 PIECE = 1024
 """Entries read at once."""
@@ -217,7 +226,12 @@ class SqliteStore(Store):
                     "SET value = ?1 WHERE CAST(value AS INTEGER) < ?1",
                     (stop,),
                 )
-                writer.execute("DELETE FROM body WHERE idx < ?", (until,))
+                # Entries of the ledger's own stay readable: the chain of signing keys hangs on them.
+                writer.execute(
+                    "DELETE FROM body WHERE idx < ?1 AND idx NOT IN "
+                    "(SELECT idx FROM entry WHERE uid >= ?2 AND uid < ?3)",
+                    (until, RESERVED, RESERVED_END),
+                )
 
     def state(self, prefix: str) -> dict[str, str]:
         with self._explained("read"):

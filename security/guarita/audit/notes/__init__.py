@@ -1,0 +1,1 @@
+"""C2SP texts of a transparency log: signed notes, checkpoints, proofs."""
