@@ -1,0 +1,99 @@
+"""The worker that answers for checkov: started when first asked, replaced when a file ends it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from guarita.scan.interface import ScanJob, ScannerError
+from guarita.scan.process import Worker, neutral_environment
+from guarita.scan.tools import checkov_python
+
+BOOT = Path(__file__).parent / "engine" / "boot.py"
+START_TIMEOUT = 120.0
+"""Seconds for a worker to come up: nearly all of it is checkov's imports."""
+FILE_TIMEOUT = 60.0
+"""Seconds for one file."""
+MOST_DEATHS = 5
+"""Workers that files may end; one more, and it is the engine that does not work here."""
+
+
+def engine_version(scanner: str) -> str:
+    """`checkov` with its version. Raises ScannerError (`scanner.missing`)."""
+    return f"checkov {_python(scanner)[1]}"
+
+
+class Engine:
+    """One worker for one scanner. Not for several threads."""
+
+    def __init__(self, job: ScanJob, scanner: str) -> None:
+        self._job = job
+        self._scanner = scanner
+        self._worker: Worker | None = None
+        self._deaths = 0
+        self.generation = 0
+        """Counts the workers: what an earlier one was told is forgotten."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._worker is not None:
+            self._worker.close()
+
+    def ask(self, request: dict[str, Any], timeout: float = FILE_TIMEOUT) -> dict[str, Any]:
+        """The worker's answer, with `error` where it could not judge what it was asked about.
+
+        A request that ends the worker gets such an error too, and the next one goes to a new worker.
+        Raises ScannerError where checkov is missing or does not start, where the run is stopped or out of
+        time, and where workers keep ending.
+        """
+        worker = self._worker or self._start()
+        try:
+            return worker.request(request, min(timeout, self._job.remaining))
+        except ScannerError as error:
+            self._worker = None
+            self._deaths += 1
+            if error.code == "scanner.stopped" or not self._job.remaining or self._deaths > MOST_DEATHS:
+                raise
+            return {"error": _ended(error, timeout)}
+
+    def _start(self) -> Worker:
+        python, _ = _python(self._scanner)
+        home = self._job.scratch / "home"
+        home.mkdir(exist_ok=True)
+        worker = Worker(
+            [python, "-I", BOOT],
+            cwd=home,
+            env=neutral_environment(home),
+            scanner=self._scanner,
+            stop=self._job.stop,
+        )
+        # One that cannot start is the engine's fault, not a file's.
+        worker.request({"op": "hello"}, min(START_TIMEOUT, self._job.remaining))
+        self._worker = worker
+        self.generation += 1
+        return worker
+
+
+def _python(scanner: str) -> tuple[Path, str]:
+    found = checkov_python()
+    if found is None:
+        raise ScannerError(
+            "scanner.missing",
+            f"{scanner}: checkov is not installed",
+            hint="run `guarita tools sync`, which makes it an environment of its own",
+        )
+    return found
+
+
+def _ended(error: ScannerError, timeout: float) -> str:
+    """How the worker ended, without its last words: they may quote the file."""
+    if error.code == "scanner.hung":
+        return f"judging it took longer than {timeout:.0f} seconds and was ended"
+    signal = re.search(r"\bsignal \d+", error.message)
+    return f"judging it ended the engine ({signal.group() if signal else 'crashed'})"

@@ -1,0 +1,1 @@
+"""What runs in checkov's own environment. It imports checkov and nothing of ours but its neighbours here."""

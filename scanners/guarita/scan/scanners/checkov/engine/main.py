@@ -1,0 +1,99 @@
+"""The loop: one JSON request a line, one JSON answer a line, until stdin ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from . import quiet
+
+quiet.prepare()
+
+from .documents import UnreadableError  # noqa: E402  # what checkov reads of the environment is set before it loads
+
+Answer = dict[str, Any]
+
+
+def _hello(_: Answer) -> Answer:
+    from checkov.version import version  # noqa: PLC0415
+
+    return {"version": version}
+
+
+def _read(request: Answer) -> Answer:
+    from .documents import read  # noqa: PLC0415
+
+    return {"documents": [document.data for document in read(request["path"], lines=False)]}
+
+
+def _manifest(request: Answer) -> Answer:
+    from . import manifests  # noqa: PLC0415  # each framework costs a second or more to import: only those asked for
+
+    return manifests.judge(request)
+
+
+def _graph(request: Answer) -> Answer:
+    from . import manifests  # noqa: PLC0415
+
+    return manifests.judge_together(request)
+
+
+def _terraform(request: Answer) -> Answer:
+    from . import terraform  # noqa: PLC0415
+
+    return terraform.judge(request)
+
+
+def _dockerfile(request: Answer) -> Answer:
+    from . import dockerfile  # noqa: PLC0415
+
+    return dockerfile.judge(request)
+
+
+def _pipeline(request: Answer) -> Answer:
+    from . import pipelines  # noqa: PLC0415
+
+    return pipelines.judge(request)
+
+
+def _template(request: Answer) -> Answer:
+    from . import templates  # noqa: PLC0415
+
+    return templates.judge(request)
+
+
+OPERATIONS: dict[str, Callable[[Answer], Answer]] = {
+    "hello": _hello,
+    "read": _read,
+    "manifest": _manifest,
+    "graph": _graph,
+    "terraform": _terraform,
+    "dockerfile": _dockerfile,
+    "pipeline": _pipeline,
+    "template": _template,
+}
+
+
+def main() -> None:
+    """Answer requests. A request that cannot be answered gets `error`; the next one is answered all the same."""
+    answers = os.fdopen(os.dup(1), "wb")
+    # Whatever a library prints goes to stderr: the protocol stays clean.
+    os.dup2(2, 1)
+    for line in sys.stdin.buffer:
+        answer = _answer(json.loads(line))
+        answers.write(json.dumps(answer, default=str).encode("utf-8", "replace") + b"\n")
+        answers.flush()
+
+
+def _answer(request: Answer) -> Answer:
+    try:
+        return OPERATIONS[request["op"]](request)
+    except UnreadableError as error:
+        return {"error": str(error)}
+    except (RecursionError, MemoryError) as error:
+        return {"error": f"it is too deep or too large to be judged ({type(error).__name__})"}
+    except Exception as error:  # noqa: BLE001  # checkov may raise anything on a hostile file: the file is then not vouched for
+        return {"error": f"checkov could not judge it ({type(error).__name__})"}

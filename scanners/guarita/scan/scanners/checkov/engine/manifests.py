@@ -1,0 +1,70 @@
+"""Kubernetes documents: each judged by checkov's checks, and all of a group together by its graph checks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from . import graph, resources
+from .documents import Document, UnreadableError, stream
+from .objects import Resource, resources_of
+
+SOURCE = re.compile(r"^# Source: (\S.*?)\s*$")
+"""The comment by which helm says where a document of its output comes from."""
+_groups: dict[str, list[Resource]] = {}
+"""What has been judged one by one and waits to be judged together, by group."""
+
+
+def judge(request: dict[str, Any]) -> dict[str, Any]:
+    """Judge one file: `path`, a name `key` for it, and the `group` that it is judged with later.
+
+    With `fragments`, a workload that could not be applied as it stands (a container without an image) is
+    left to what it is a patch for. Gives `findings`, the `resources` judged, how many were `fragments`,
+    and `error` where something could not be judged; what was read before that is reported all the same.
+    """
+    findings: list[dict[str, Any]] = []
+    judged: list[str] = []
+    fragments = documents = 0
+    answer: dict[str, Any] = {"findings": findings, "resources": judged}
+    sources = _sources(request["path"]) if request.get("sources") else []
+    kept: list[Resource] = []
+    answer["sources"] = []
+    try:
+        for document in stream(request["path"]):
+            documents += 1
+            for resource in resources_of(document, request["key"]):
+                resource.source = _source(sources, document)
+                if request.get("fragments") and resources.is_fragment(resource.data):
+                    fragments += 1
+                    continue
+                judged.append(resource.name)
+                kept.append(resource)
+                if resource.source and resource.source not in answer["sources"]:
+                    answer["sources"].append(resource.source)
+                findings.extend(resources.judge(resource))
+    except UnreadableError as error:
+        answer["error"] = str(error)
+    if group := request.get("group"):
+        _groups.setdefault(group, []).extend(kept)
+    return {**answer, "fragments": fragments, "documents": documents}
+
+
+def judge_together(request: dict[str, Any]) -> dict[str, Any]:
+    """Judge what was kept for the `group` together, and forget it."""
+    return {"findings": list(graph.judge(_groups.pop(request["group"], [])))}
+
+
+def _sources(path: str) -> list[tuple[int, str]]:
+    with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123  # a plain script's habit
+        return list(_marked(file))
+
+
+def _marked(file: Any) -> Iterator[tuple[int, str]]:
+    for number, line in enumerate(file, start=1):
+        if match := SOURCE.match(line):
+            yield number, match.group(1)
+
+
+def _source(sources: list[tuple[int, str]], document: Document) -> str:
+    return next((name for line, name in reversed(sources) if line <= document.line), "")

@@ -1,0 +1,62 @@
+"""What checkov swallows: checks that raise, and warnings that something was left out. Here they are kept."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from checkov.common.checks.base_check import BaseCheck
+from checkov.runner_filter import RunnerFilter
+
+FILTER = RunnerFilter(show_progress_bar=False)
+"""All checks, nothing downloaded."""
+raised: list[str] = []
+"""The checks that raised since the last `reset`, with what they looked at."""
+
+
+class _Kept(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
+
+
+_kept = _Kept()
+
+
+def reset() -> None:
+    """Forget what was seen, and from now on see: checkov's own handlers are taken away."""
+    raised.clear()
+    _kept.messages.clear()
+    root = logging.getLogger()
+    root.handlers[:] = [_kept]
+    root.setLevel(logging.WARNING)
+    logging.disable(logging.INFO)
+
+
+def warnings() -> list[str]:
+    """What checkov warned of since the last `reset`."""
+    return list(_kept.messages)
+
+
+def _watch() -> None:
+    run = BaseCheck.run
+
+    def watched(self: Any, *rest: Any, **named: Any) -> Any:
+        try:
+            return run(self, *rest, **named)
+        except Exception:
+            # Any check may raise anything. checkov makes that an `unknown`, which nobody sees.
+            raised.append(f"{self.id} could not judge {self.entity_path.rpartition(':')[2]}")
+            raise
+
+    def unsaid(*_: Any, **__: Any) -> None:
+        """What checkov would log of a check that raised, with the whole resource."""
+
+    BaseCheck.run = watched
+    BaseCheck.log_check_error = unsaid
+
+
+_watch()
