@@ -80,6 +80,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How one file ended at one scanner."""
 
     status: FileStatus
+    rule: str = ""
+    """The named rule by which a scanner leaves a file out that it claimed: `not-a-manifest`."""
     reason: str = ""
     """Why, where it was not scanned: the tool's own words, without any content of the file."""
 

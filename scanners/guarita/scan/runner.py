@@ -123,6 +123,11 @@ def _end(file: TreeFile, ends: Sequence[tuple[str, Outcome]]) -> FileCoverage:
             return FileCoverage(path=file.path, status=status, scanners=readers, reason="; ".join(reasons))
     if readers:
         return FileCoverage(path=file.path, status=FileStatus.SCANNED, scanners=readers)
+    for _, outcome in ends:
+        if outcome.status is FileStatus.EXCLUDED:
+            return FileCoverage(
+                path=file.path, status=FileStatus.EXCLUDED, rule=outcome.rule, reason=outcome.reason
+            )
     if file.binary:
         return FileCoverage(
             path=file.path,

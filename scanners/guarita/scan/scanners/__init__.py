@@ -6,13 +6,14 @@ from guarita.errors import UsageError
 from guarita.scan.interface import Scanner
 from guarita.scan.scanners.code.scanner import CodeScanner
 from guarita.scan.scanners.documents.scanner import DocumentsScanner
+from guarita.scan.scanners.infrastructure.scanner import InfrastructureScanner
+from guarita.scan.scanners.manifests.scanner import ManifestsScanner
 from guarita.scan.scanners.secrets.scanner import SecretsScanner
-from guarita.scan.scanners.unavailable import Infrastructure, Manifests
 
 SCANNERS: tuple[type[Scanner], ...] = (
     CodeScanner,
-    Manifests,
-    Infrastructure,
+    ManifestsScanner,
+    InfrastructureScanner,
     SecretsScanner,
     DocumentsScanner,
 )

@@ -1,0 +1,1 @@
+"""The `infrastructure` scanner: Terraform, Dockerfiles, CloudFormation, CI pipelines, by checkov."""

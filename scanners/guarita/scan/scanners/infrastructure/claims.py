@@ -1,0 +1,77 @@
+"""Which files say how infrastructure is made, and of which kind each is."""
+
+from __future__ import annotations
+
+import enum
+import re
+from typing import Final
+
+from guarita.scan.interface import TreeFile
+
+
+class Kind(enum.Enum):
+    """What a file is, as far as its name says."""
+
+    TERRAFORM = "terraform"
+    TERRAFORM_LOCK = "terraform-lock"
+    NO_CHECKS = "no-checks"
+    """A kind that checkov has no checks for, or cannot read."""
+    DOCKERFILE = "dockerfile"
+    GITHUB = "github"
+    ACTION = "action"
+    GITLAB = "gitlab"
+    CIRCLECI = "circleci"
+    AZURE = "azure"
+    BITBUCKET = "bitbucket"
+    BICEP = "bicep"
+    TEMPLATE = "template"
+    """Perhaps CloudFormation, perhaps ARM: the content says."""
+
+
+_NAMES: Final = tuple(
+    (kind, re.compile(pattern, re.IGNORECASE))
+    for kind, pattern in (
+        (Kind.TERRAFORM_LOCK, r"(^|/)\.terraform\.lock\.hcl$"),
+        (Kind.NO_CHECKS, r"\.(tf\.json|tofu|tofu\.json|hcl|nomad)$"),
+        (Kind.TERRAFORM, r"\.(tf|tfvars|tfvars\.json)$"),
+        (Kind.GITHUB, r"(^|/)\.(github|gitea|forgejo)/workflows/[^/]+\.ya?ml$"),
+        (Kind.ACTION, r"(^|/)action\.ya?ml$"),
+        (Kind.GITLAB, r"\.gitlab-ci\.ya?ml$|(^|/)\.gitlab/ci/.*\.ya?ml$"),
+        (Kind.CIRCLECI, r"(^|/)\.circleci/[^/]+\.ya?ml$"),
+        (Kind.AZURE, r"(^|/)[^/]*azure-pipelines[^/]*\.ya?ml$"),
+        (Kind.BITBUCKET, r"(^|/)bitbucket-pipelines\.ya?ml$"),
+        (Kind.NO_CHECKS, r"(^|/)(docker-)?compose[^/]*\.ya?ml$"),
+        (Kind.NO_CHECKS, r"(^|/)serverless\.ya?ml$"),
+        (Kind.BICEP, r"\.bicep$"),
+    )
+)
+_DOCKERFILE: Final = re.compile(
+    r"(^|/)(Docker|Container)file[^/]*$|[^/]\.(docker|container)file$", re.IGNORECASE
+)
+_OTHER_ENDING: Final = re.compile(
+    r"\.(dockerignore|md|rst|txt|html|py|go|js|ts|java|rb|rs|sh|ya?ml|json|toml|png|svg)$", re.IGNORECASE
+)
+_FROM: Final = re.compile(rb"^[ \t]*FROM[ \t]", re.IGNORECASE | re.MULTILINE)
+_MARKS: Final = re.compile(
+    rb"AWS::|AWSTemplateFormatVersion|deploymentTemplate\.json|[\"']?Resources[\"']?\s*:|\\[xuU]"
+)
+"""What a template of CloudFormation or ARM shows. An escape may hide any of it."""
+
+
+def kind_of(file: TreeFile) -> Kind | None:
+    """The kind, or None for a file that says nothing about infrastructure. Looks at name and head only."""
+    for kind, pattern in _NAMES:
+        if pattern.search(file.path):
+            return kind
+    if _DOCKERFILE.search(file.path):
+        other = _OTHER_ENDING.search(file.name)
+        return None if other and not _FROM.search(file.head) else Kind.DOCKERFILE
+    if file.suffix in {".yaml", ".yml", ".json", ".template"} and not file.binary:
+        longer = file.size > len(file.head)
+        return Kind.TEMPLATE if longer or _MARKS.search(file.head) else None
+    return None
+
+
+def may_be_template(content: bytes) -> bool:
+    """Whether a whole file shows what a template of CloudFormation or ARM shows."""
+    return _MARKS.search(content) is not None

@@ -1,0 +1,80 @@
+"""The `infrastructure` scanner: which file goes to which of checkov's frameworks."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any, ClassVar, Final
+
+from guarita.policy.gate.coverage import FileStatus
+from guarita.scan.interface import SCANNED, Outcome, ScanJob, Scanner, ScanResult, TreeFile
+from guarita.scan.scanners.checkov import Engine, engine_version, to_findings
+from guarita.scan.scanners.infrastructure import terraform
+from guarita.scan.scanners.infrastructure.claims import Kind, kind_of, may_be_template
+
+NO_CHECKS: Final = Outcome(
+    status=FileStatus.NO_TOOL,
+    reason="infrastructure: checkov has no checks for this kind; exclude it by a named rule",
+)
+LOCK: Final = Outcome(status=FileStatus.EXCLUDED, rule="lock-file", reason="provider versions and checksums")
+NOT_A_TEMPLATE: Final = Outcome(
+    status=FileStatus.EXCLUDED,
+    rule="not-a-manifest",
+    reason="it says nothing that infrastructure is made from",
+)
+
+
+class InfrastructureScanner(Scanner):
+    """What infrastructure is made from, and the pipelines that make it."""
+
+    name: ClassVar[str] = "infrastructure"
+    summary: ClassVar[str] = "Terraform, Dockerfiles, CloudFormation, CI pipelines, by checkov"
+
+    def claims(self, file: TreeFile) -> bool:
+        return kind_of(file) is not None
+
+    def version(self) -> str:
+        return engine_version(self.name)
+
+    def scan(self, job: ScanJob) -> ScanResult:
+        by_kind: defaultdict[Kind, list[TreeFile]] = defaultdict(list)
+        for file in job.files:
+            by_kind[kind_of(file) or Kind.TEMPLATE].append(file)
+        outcomes: dict[str, Outcome] = {}
+        answers: list[dict[str, Any]] = []
+        for kind, outcome in ((Kind.NO_CHECKS, NO_CHECKS), (Kind.TERRAFORM_LOCK, LOCK)):
+            outcomes.update({file.path: outcome for file in by_kind.pop(kind, ())})
+        job.advance(len(outcomes))
+        tool = self.version()
+        with Engine(job, self.name) as engine:
+            if hcl := by_kind.pop(Kind.TERRAFORM, []):
+                found, ended = terraform.judge(engine, job, hcl)
+                answers += found
+                outcomes |= ended
+                job.advance(len(hcl))
+            for kind, files in by_kind.items():
+                for file in files:
+                    outcomes[file.path] = _judge(engine, kind, file, answers)
+                    job.advance(1)
+        found_in = {str(file.staged): file for file in job.files}
+        return ScanResult(
+            findings=tuple(to_findings(self.name, answers, found_in)), outcomes=outcomes, tool=tool
+        )
+
+
+def _judge(engine: Engine, kind: Kind, file: TreeFile, answers: list[dict[str, Any]]) -> Outcome:
+    if kind is Kind.TEMPLATE and not may_be_template(file.read()):
+        return NOT_A_TEMPLATE
+    answer = engine.ask(_request(kind, file))
+    answers += answer.get("findings", ())
+    if reason := answer.get("error") or "; ".join(answer.get("problems", ())[:3]):
+        return Outcome(status=FileStatus.UNPARSEABLE, reason=f"infrastructure: {reason}")
+    return NOT_A_TEMPLATE if answer.get("none") else SCANNED
+
+
+def _request(kind: Kind, file: TreeFile) -> dict[str, Any]:
+    base = {"path": str(file.staged), "key": str(file.staged)}
+    if kind is Kind.DOCKERFILE:
+        return {"op": "dockerfile", **base}
+    if kind in {Kind.TEMPLATE, Kind.BICEP}:
+        return {"op": "template", "kind": kind.value, **base}
+    return {"op": "pipeline", "kind": kind.value, **base}
