@@ -25,8 +25,9 @@ schemas: $(STAMP)
 lock:
 	requirements/compile
 
-$(STAMP): requirements/dev.txt pyproject.toml
+$(STAMP): requirements/dev.txt pyproject.toml $(wildcard scanners/guarita/scan/tools/locks/*.txt)
 	@PYTHON=$(PYTHON) requirements/sync $(VENV)
+	@$(BIN)/guarita tools sync
 	@touch $(STAMP)
 
 clean:

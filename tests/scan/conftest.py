@@ -74,6 +74,16 @@ class Scan:
         return found
 
 
+@pytest.fixture(scope="module")
+def new_repository(tmp_path_factory):
+    def make() -> Repository:
+        root = tmp_path_factory.mktemp("shared") / "repository"
+        root.mkdir()
+        return Repository(root)
+
+    return make
+
+
 @pytest.fixture
 def repository(tmp_path):
     (tmp_path / "repository").mkdir()

@@ -11,7 +11,7 @@ import yaml
 
 PLATFORM = Path(__file__).parents[2] / "examples" / "platform"
 GUARITA = Path(sysconfig.get_path("scripts")) / "guarita"
-SCANNERS = ("code", "secrets", "documents")
+SCANNERS = ("code", "manifests", "infrastructure", "secrets", "documents")
 LIST = yaml.safe_load((PLATFORM / "faults.yaml").read_text())
 FAULTS = [fault for fault in LIST["faults"] if fault["scanner"] in SCANNERS]
 
