@@ -20,6 +20,16 @@ spec:
 DIGEST = "0" * 64
 BAD = POD.format(name="bad", digest=DIGEST)
 CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, namespace: shop}\ndata: {a: b}\n"
+ROLLOUT = """\
+apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: {name: r, namespace: shop}
+spec:
+  template:
+    spec:
+      containers:
+        - {name: c, image: i, securityContext: {privileged: true}}
+"""
 BOMB = (
     "a: &a [x, x, x, x, x, x, x, x, x, x]\n"
     + "".join(
@@ -76,12 +86,7 @@ CASES = {
         + BAD,
         "CKV_K8S_16",
     ),
-    "rollout.yaml": (
-        "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: r, namespace: shop}\nspec:\n"
-        + "  template:\n    spec:\n      containers:\n"
-        + "      - {name: c, image: i, securityContext: {privileged: true}}\n",
-        "CKV_K8S_16",
-    ),
+    "rollout.yaml": (ROLLOUT, "CKV_K8S_16"),
     "unnamed.yaml": (BAD.replace("  name: bad\n", "  generateName: job-\n"), "CKV_K8S_16"),
     "odd.yaml": (BAD.replace("  containers:\n", "  containers: none\n  other:\n"), "unparseable"),
     "metadata.yaml": (
