@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from guarita.errors import UsageError
 from guarita.scan.reports.gitlab import GitlabReporter
+from guarita.scan.reports.html import HtmlReporter
 from guarita.scan.reports.interface import Reporter
 from guarita.scan.reports.json import JsonReporter
 from guarita.scan.reports.junit import JunitReporter
@@ -18,6 +19,7 @@ REPORTERS: tuple[type[Reporter], ...] = (
     JunitReporter,
     MarkdownReporter,
     GitlabReporter,
+    HtmlReporter,
 )
 FORMATS = tuple(reporter.name for reporter in REPORTERS)
 
