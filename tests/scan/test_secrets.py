@@ -52,3 +52,20 @@ def test_a_password_in_code_is_not_shown_by_bandit_either(repository):
     scan = repository.scan("--fail-on", "low")
     assert {"B105", "B107"} <= set(scan.rules())
     assert word not in scan.text + scan.raw
+
+
+def test_no_cache_uses_and_leaves_nothing(repository, tmp_path):
+    repository.commit({"a.env": "x=1\n"})
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    assert (
+        repository.scan("--no-cache", scanners=("secrets",), env={"XDG_CACHE_HOME": str(cache)}).status == 0
+    )
+    assert list(cache.iterdir()) == []
+    assert repository.scan(scanners=("secrets",), env={"XDG_CACHE_HOME": str(cache)}).status == 0
+    assert list((cache / "guarita/kingfisher").iterdir())
+
+
+def test_a_cache_folder_that_cannot_be_made_is_done_without(repository):
+    repository.commit({"a.env": "x=1\n"})
+    assert repository.scan(scanners=("secrets",), env={"XDG_CACHE_HOME": "/proc/none"}).status == 0

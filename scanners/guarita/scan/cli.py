@@ -65,6 +65,7 @@ STATUS = {
 @click.option(
     "--jobs", "-j", type=click.IntRange(1, 64), default=None, metavar="N", help="Processes for each scanner."
 )
+@click.option("--no-cache", is_flag=True, help="Use nothing that an earlier run left, and leave nothing.")
 @command_options
 def scan(  # noqa: PLR0917  # click passes the context by position, the rest by name
     context: Context,
@@ -77,6 +78,8 @@ def scan(  # noqa: PLR0917  # click passes the context by position, the rest by 
     write_baseline: Path | None,
     diff: str | None,
     jobs: int | None,
+    *,
+    no_cache: bool,
 ) -> ExitStatus:
     """Scan a tree, judge it by one policy, pass or fail.
 
@@ -104,6 +107,7 @@ def scan(  # noqa: PLR0917  # click passes the context by position, the rest by 
                     scanners=scanners,
                     fail_on=Severity(fail_on) if fail_on else None,
                     jobs=jobs or os.cpu_count() or 1,
+                    cache=not no_cache,
                     progress=_shown(bars),
                 )
             )

@@ -20,6 +20,7 @@ from guarita.policy.gate.finding import Severity
 from guarita.policy.gate.judge import Judge, result
 from guarita.policy.gate.verdict import Decision, PolicyOrigin, Verdict
 from guarita.scan import baseline as baselines
+from guarita.scan.cache import cache_folder
 from guarita.scan.interface import Scanner
 from guarita.scan.runner import Progress, Scanned, run
 from guarita.scan.scanners import choose
@@ -50,6 +51,7 @@ class Request:
     scanners: Sequence[str] = ()
     fail_on: Severity | None = None
     jobs: int = 2
+    cache: bool = True
     progress: Progress = lambda *_: None
 
 
@@ -147,6 +149,7 @@ def _scan(
             scratch=scratch,
             jobs=request.jobs,
             timeout=section.timeout,
+            cache=cache_folder() if request.cache else None,
             progress=request.progress,
         )
         return taken, scanned

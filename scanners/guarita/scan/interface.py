@@ -114,6 +114,8 @@ class ScanJob:
     """An empty folder of its own, removed after the run."""
     stop: threading.Event
     """Set when the run is being abandoned."""
+    cache: Path | None = None
+    """A folder that outlives the run, for what an engine makes once; None with `--no-cache`."""
     advance: Callable[[int], None] = lambda _: None
     """Called with how many further files are done."""
     started: float = field(default_factory=time.monotonic)

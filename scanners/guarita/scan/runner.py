@@ -49,6 +49,7 @@ def run(
     scratch: Path,
     jobs: int,
     timeout: float,
+    cache: Path | None = None,
     progress: Progress = lambda *_: None,
 ) -> Scanned:
     """Run every scanner over the files that it claims, side by side.
@@ -72,7 +73,7 @@ def run(
         if files:
             folder = scratch / scanner.name
             folder.mkdir()
-            job = ScanJob(taken.snapshot, files, jobs, timeout, folder, stop, advance)
+            job = ScanJob(taken.snapshot, files, jobs, timeout, folder, stop, cache, advance)
             try:
                 result = scanner.scan(job)
             except ScannerError as error:

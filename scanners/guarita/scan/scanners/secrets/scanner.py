@@ -71,7 +71,7 @@ class SecretsScanner(Scanner):
             [
                 _engine(), "scan", flat, "--no-update-check", "--no-validate", "--no-ignore", "--no-dedup",
                 "--format", "jsonl", "--confidence", "low", "--git-history", "none", "--no-extract-archives",
-                "--jobs", str(job.jobs), "--max-file-size", "0", "--rule-cache-dir", _rule_cache(),
+                "--jobs", str(job.jobs), "--max-file-size", "0", "--rule-cache-dir", _rule_cache(job),
             ],
             cwd=job.scratch,
             env=neutral_environment(home),
@@ -151,9 +151,8 @@ def _engine() -> Path:
     return Path(found)
 
 
-def _rule_cache() -> Path:
-    """Where the engine keeps its compiled rules (about 6 seconds to make): the caller's cache folder."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(base) / "guarita" / "kingfisher"
-    folder.mkdir(parents=True, exist_ok=True)
+def _rule_cache(job: ScanJob) -> Path:
+    """Where the engine keeps its compiled rules (about 6 seconds to make)."""
+    folder = (job.cache or job.scratch) / "kingfisher"
+    folder.mkdir(exist_ok=True)
     return folder
