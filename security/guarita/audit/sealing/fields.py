@@ -28,8 +28,11 @@ class Sealer:
     def seal(self, body: bytes, mark: bytes, values: Sequence[Personal]) -> bytes:
         """Put tokens where `body` has placeholders with this mark; the n-th stands for `values[n]`.
 
-        Each subject's key is durable before this returns. Raises LedgerUnavailableError.
+        Each subject's key is durable before this returns. Raises LedgerUnavailableError, TypeError for a value
+        or subject that is no text.
         """
+        if not all(isinstance(text, str) for value in values for text in (value.subject, value.value)):
+            raise TypeError("a personal value and its subject are text")
         bound = token.binding(self._origin, body)
         keys = {value.subject: self._keys.current(value.subject) for value in values}
 
