@@ -30,7 +30,7 @@ CANARIES = st.builds(
         st.text(st.characters(exclude_categories=["Cs"]), max_size=12),
     ),
 )
-HIDDEN = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+HIDDEN = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @contextlib.contextmanager

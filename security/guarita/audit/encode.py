@@ -51,10 +51,8 @@ class Encoder:
             metadata = msgspec.structs.replace(event.metadata, uid=idempotency_key)
             event = msgspec.structs.replace(event, metadata=metadata)
         uid = event.metadata.uid
-        if uid is not msgspec.UNSET and not 0 < len(uid) <= MAX_UID:
-            raise EventRefusedError(
-                "audit.key", f"an idempotency key has 1 to {MAX_UID} characters, not {len(uid)}"
-            )
+        if uid is not msgspec.UNSET and not (isinstance(uid, str) and 0 < len(uid) <= MAX_UID):
+            raise EventRefusedError("audit.key", f"an idempotency key is text of 1 to {MAX_UID} characters")
         if uid is not msgspec.UNSET and uid.startswith(RESERVED) and not own:
             raise EventRefusedError(
                 "audit.key", f"idempotency keys that begin with {RESERVED} are the ledger's own"

@@ -131,12 +131,11 @@ class Ledger:
         before and not recorded are finished too; None finishes only those. Raises LedgerUnavailableError; what
         was done until then stays done, and calling it again goes on from there.
         """
-        return erasure.erase(self._held_keys(), subject, self._record)
+        return erasure.erase(self._held_keys(), subject, self._append_own)
 
     def replay_erasures(self) -> list[erasure.Erased]:
         """Destroy again what the log says was erased: for after a backup of the key store was put back."""
-        erasures = (found for found in self.query(Query(class_uid=3004)) if erasure.is_erasure(found.event))
-        return erasure.replay(self._held_keys(), erasures, self._record)
+        return erasure.replay(self._held_keys(), self.store.find, self._append_own)
 
     def heartbeats(self, period: float, *, writer: str | None = None) -> Heartbeat:
         """A context in which this process says in the log, every `period` seconds, that it is there.
@@ -192,6 +191,8 @@ class Ledger:
                 self.signing.sign()
         finally:
             self.store.close()
+            if self._keys is not None:
+                self._keys.close()
 
     def __enter__(self) -> Self:
         return self
@@ -215,9 +216,6 @@ class Ledger:
         if new and self.signing.signs:
             self._checkpoints.grown(new[0], new[-1] + 1)
         return answers
-
-    def _record(self, event: Event, key: str) -> Appended:
-        return self.append(event, idempotency_key=key)
 
     def _held_keys(self) -> KeyStore:
         if self._keys is None:

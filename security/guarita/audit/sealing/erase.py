@@ -13,15 +13,16 @@ import msgspec
 
 from guarita.audit.events.classes import Event
 from guarita.audit.events.services import entity_management
-from guarita.audit.query import Found
 from guarita.audit.sealing.interface import KeyStore
-from guarita.audit.stores.interface import Appended
+from guarita.audit.stores.interface import RESERVED, Appended, Leaf
 
 KIND = "subject key"
 """`entity.type` of an erasure's entry (OCSF 3004, activity Delete); `entity.uid` is the key's identifier in hex."""
 
-Record = Callable[[Event, str], Appended]
-"""Appends an event under an idempotency key."""
+Record = Callable[[Event], Appended]
+"""Appends an event of the ledger's own."""
+Find = Callable[[Iterable[str]], dict[str, Leaf]]
+"""The entries that have these idempotency keys."""
 
 Clock = Callable[[], int]
 """ms since the epoch."""
@@ -52,21 +53,19 @@ def erase(keys: KeyStore, subject: str | None, record: Record, *, now: Clock = _
     return _finish(keys, record, now)
 
 
-def replay(keys: KeyStore, entries: Iterable[Found], record: Record, *, now: Clock = _clock) -> list[Erased]:
+def replay(keys: KeyStore, find: Find, record: Record, *, now: Clock = _clock) -> list[Erased]:
     """Destroy again what the log says was erased, for a key store that came back from a backup.
 
-    `entries` are those of `recorded_erasures`. Gives the erasures whose key had come back. Raises as `erase`.
+    Gives the erasures whose key had come back. Raises as `erase`.
     """
-    back = {bytes.fromhex(one.event["entity"]["uid"]) for one in entries}
-    back = {key_id for key_id in back if keys.key(key_id) is not None}
+    uids = {_uid(key_id): key_id for key_id in keys.all()}
+    back = {uids[uid] for uid in find(uids)}
     keys.destroy(back)
     return [one for one in _finish(keys, record, now) if bytes.fromhex(one.key_id) in back]
 
 
-def is_erasure(event: dict[str, object]) -> bool:
-    """Whether this event records an erasure."""
-    entity = event.get("entity")
-    return event.get("class_uid") == 3004 and isinstance(entity, dict) and entity.get("type") == KIND  # noqa: PLR2004  # OCSF
+def _uid(key_id: bytes) -> str:
+    return f"{RESERVED}erasure:{key_id.hex()}"
 
 
 def _finish(keys: KeyStore, record: Record, now: Clock) -> list[Erased]:
@@ -76,8 +75,10 @@ def _finish(keys: KeyStore, record: Record, now: Clock) -> list[Erased]:
     done = []
     for key_id in waiting:
         name = key_id.hex()
-        event = entity_management(time=now(), entity=name, kind=KIND, activity="delete", success=True)
-        entry = record(event, f"erasure:{name}")
+        event = entity_management(
+            time=now(), entity=name, kind=KIND, activity="delete", success=True, uid=_uid(key_id)
+        )
+        entry = record(event)
         keys.recorded(key_id)
         done.append(Erased(name, entry.index, entry.leaf_hash.hex()))
     return done

@@ -41,6 +41,10 @@ class KeyStore(abc.ABC):
         """A key by its identifier, or None when it is not here: destroyed, or of another store."""
 
     @abc.abstractmethod
+    def all(self) -> list[bytes]:
+        """The identifiers of all keys that are here."""
+
+    @abc.abstractmethod
     def destroyed(self, key_id: bytes) -> bool:
         """Whether this key was destroyed by `destroy`."""
 

@@ -74,6 +74,12 @@ class SqliteKeys(KeyStore):
             row = connection and self._one("SELECT key FROM subject WHERE id = ?", key_id)
             return self._unwrap(row[0], key_id) if row else None
 
+    def all(self) -> list[bytes]:
+        with self._opened() as connection:
+            return (
+                [] if connection is None else [row[0] for row in connection.execute("SELECT id FROM subject")]
+            )
+
     def destroyed(self, key_id: bytes) -> bool:
         with self._opened() as connection:
             return bool(connection and self._one("SELECT 1 FROM destroyed WHERE id = ?", key_id))
