@@ -1,4 +1,4 @@
-"""`guarita audit`: verify, query, prove, checkpoint, erase."""
+"""`guarita audit`: verify, query, export, prove, checkpoint, erase."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import click
 
 from guarita.audit.cli.checkpoint import checkpoint, key
 from guarita.audit.cli.erase import erase
+from guarita.audit.cli.export import export
 from guarita.audit.cli.query import query, tail
 from guarita.audit.cli.verify import verify
 
@@ -15,5 +16,5 @@ def audit() -> None:
     """Read, verify and prove the audit ledger."""
 
 
-for command in (verify, query, tail, checkpoint, key, erase):
+for command in (verify, query, tail, export, checkpoint, key, erase):
     audit.add_command(command)

@@ -1,0 +1,1 @@
+"""The log as lines of JSON: for people, for scripts, and for consumers of OCSF."""

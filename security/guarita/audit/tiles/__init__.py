@@ -1,0 +1,1 @@
+"""C2SP tlog-tiles: the log as a folder of static files, written and read."""
