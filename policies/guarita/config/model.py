@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from guarita.config.sinks import NonEmpty, SinkSection, unique
+
 SeverityName = Literal["info", "low", "medium", "high", "critical"]
-NonEmpty = Annotated[str, Meta(min_length=1)]
 Patterns = Annotated[list[NonEmpty], Meta(min_length=1)]
 RuleName = Annotated[str, Meta(min_length=1, pattern=r"^[A-Za-z0-9_.*?:-]+$")]
 
@@ -32,12 +33,16 @@ class LedgerSection(Section, frozen=True, kw_only=True):
     checkpoint_every: (
         Annotated[int, Meta(ge=1, description="Entries after which a checkpoint is signed.")] | None
     ) = None
+    sinks: Annotated[list[SinkSection], Meta(description="Where entries are copied to.")] = []
     sealing_key: (
         Annotated[
             NonEmpty, Meta(description="Master key of the subjects' keys: env:VARIABLE or a file's path.")
         ]
         | None
     ) = None
+
+    def __post_init__(self) -> None:
+        unique(self.sinks)
 
 
 class Exclusion(Section, frozen=True, kw_only=True):
