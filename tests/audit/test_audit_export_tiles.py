@@ -6,7 +6,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
+from pathlib import Path
 
 import pytest
 import tlogtiles
@@ -21,6 +23,7 @@ from guarita.audit.tiles.directory import TileDirectory
 from guarita.audit.tiles.export import export_tiles
 from guarita.errors import UsageError
 
+GUARITA = Path(sysconfig.get_path("scripts")) / "guarita"
 KEY = SigningKey.generate("example.com/log")
 
 
@@ -198,3 +201,21 @@ def test_the_leaf_hash_of_a_bundles_entry_is_that_of_the_ledger(large, tmp_path)
     exported(large, tmp_path, 300)
     for at, entry in TileDirectory(tmp_path).entries(250, 300):
         assert hashlib.sha256(b"\0" + entry).digest() == large.store.hashes(0, at, at + 1)
+
+
+def test_the_command_exports_what_is_signed_and_says_what_is_not_yet(tmp_path):
+    with open_ledger(str(tmp_path / "l.db"), origin="example.com/log") as ledger:
+        grown(ledger, 300)
+        ledger.checkpoint()
+        grown(ledger, 310)
+        vkey = ledger.checkpoints()[0].signed_by[0]
+        call = [GUARITA, "audit", "export", "--ledger", tmp_path / "l.db", "-o", f"tiles={tmp_path / 't'}"]
+        first = subprocess.run(call, capture_output=True, text=True, check=True)
+        assert "10 entries came after the checkpoint" in first.stderr
+        tlogtiles.signed_by(tmp_path / "t", vkey)
+        assert len(tlogtiles.read(tmp_path / "t", 300)[0]) == 300
+        ledger.checkpoint()
+    second = subprocess.run([*call, "--json"], capture_output=True, text=True, check=True)
+    assert '"size":310,"added":10' in second.stdout
+    tlogtiles.signed_by(tmp_path / "t", vkey)
+    assert tlogtiles.checkpoint(tmp_path / "t")[1:] == (310, tlogtiles.read(tmp_path / "t", 310)[1])

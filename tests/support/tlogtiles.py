@@ -3,6 +3,8 @@
 import base64
 import hashlib
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 
 def mth(entries):
     """RFC 6962 section 2.1, on leaf hashes."""
@@ -55,6 +57,19 @@ def checkpoint(folder):
     assert signatures.endswith("\n")
     origin, size, root = text.split("\n")[:3]
     return origin, int(size), base64.b64decode(root)
+
+
+def signed_by(folder, vkey):
+    """Check the checkpoint's signature by https://c2sp.org/signed-note; raises if there is none by this key."""
+    name, key_id, encoded_key = vkey.split("+", 2)
+    key = base64.b64decode(encoded_key)
+    assert key[:1] == b"\x01"
+    assert hashlib.sha256(f"{name}\n".encode() + key).digest()[:4].hex() == key_id
+    text, _, signatures = (folder / "checkpoint").read_text().rpartition("\n\n")
+    (line,) = [one for one in signatures.splitlines() if one.startswith(f"— {name} ")]
+    signature = base64.b64decode(line.rpartition(" ")[2])
+    assert signature[:4].hex() == key_id
+    Ed25519PublicKey.from_public_bytes(key[1:]).verify(signature[4:], f"{text}\n".encode())
 
 
 def read(folder, size):

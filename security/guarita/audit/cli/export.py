@@ -70,9 +70,13 @@ def export(context: Context, /, outputs: tuple[Output, ...]) -> ExitStatus:
                 note = checkpoint.note if checkpoint else None
                 tiles = export_tiles(ledger, path, size=size, note=note, progress=_Bar(bars, task))
                 _say(context, form, path, tiles)
-                if not tiles.signed:
+                if not checkpoint:
                     context.note(
-                        "the ledger has no checkpoint yet, so the folder has none: sign one and export again"
+                        "the log has no checkpoint yet: sign one (guarita audit checkpoint), export again"
+                    )
+                elif size < ledger.size:
+                    context.note(
+                        f"{ledger.size - size} entries came after the checkpoint: guarita audit checkpoint"
                     )
             else:
                 written = export_lines(
