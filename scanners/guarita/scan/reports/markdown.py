@@ -182,6 +182,8 @@ def _facts(verdict: Verdict) -> Iterator[tuple[str, str]]:
     yield "Revision", _code(verdict.revision)
     yield "Compared with", _code(verdict.base)
     yield "Scan", _code(verdict.scan_id)
+    if verdict.recorded:
+        yield "Record", f"entry {verdict.recorded.index} of {_code(verdict.recorded.origin)}"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: int) -> str:

@@ -59,7 +59,8 @@ def why(verdict: Verdict) -> str:
         )
         if part
     )
-    return (unseen or "a part was not seen") + (f"; what was seen has {counted} that fail" if failing else "")
+    seen = f"; what was seen has {counted} that {'fails' if len(failing) == 1 else 'fail'}" if failing else ""
+    return (unseen or "a part was not seen") + seen
 
 
 def _nothing_fails(verdict: Verdict) -> str:

@@ -1,9 +1,14 @@
-"""The verdict for a person: the answer first, then what is unknown, then what fails and how to mend it."""
+"""The verdict for a person: what is unknown, what fails rule by rule with its code and its cure, the answer last.
+
+The answer stands at the end, since that is what a terminal still shows when the command has ended.
+"""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import itertools
+import textwrap
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from rich.console import Console
@@ -13,19 +18,42 @@ from rich.text import Text
 from guarita.policy.gate.coverage import FileStatus
 from guarita.policy.gate.finding import Severity
 from guarita.policy.gate.verdict import Decision, Result, State, Verdict
-from guarita.scan.reports.escape import printable
+from guarita.scan.reports.escape import clipped, printable
 from guarita.scan.reports.interface import Reporter
+from guarita.scan.reports.summary import (
+    EXCUSED,
+    ORIGINS,
+    STATES,
+    by_rule,
+    levels,
+    next_steps,
+    place,
+    plural,
+    why,
+)
 
 SHOWN = 50
-"""Findings, and unknown files, shown in full; the rest are counted."""
+"""Findings shown with their code, and unknown files; the rest are named or counted."""
+OF_A_RULE = 5
+"""Findings of one rule shown with their code; the next ones are named by their place."""
+NAMED = 10
+WIDTH = 100
+"""Columns of a report that is written to a file."""
+NARROW = 70
+"""Columns below which the table of scanners leaves out what is not needed to trust the answer."""
 COLOURS = {
     Severity.CRITICAL: "bold white on red",
     Severity.HIGH: "bold red",
-    Severity.MEDIUM: "yellow",
+    Severity.MEDIUM: "bold yellow",
     Severity.LOW: "cyan",
     Severity.INFO: "dim",
 }
-ANSWERS = {Result.PASSED: "bold green", Result.FAILED: "bold red", Result.UNKNOWN: "bold yellow"}
+ANSWERS = {
+    Result.PASSED: "bold white on green",
+    Result.FAILED: "bold white on red",
+    Result.UNKNOWN: "bold black on yellow",
+}
+Part = tuple[str, str] | str
 
 
 class TextReporter(Reporter):
@@ -36,8 +64,8 @@ class TextReporter(Reporter):
 
     def render(self, verdict: Verdict) -> bytes:
         sink = io.StringIO()
-        self.show(verdict, Console(file=sink, width=100, color_system=None, highlight=False))
-        return sink.getvalue().encode()
+        self.show(verdict, Console(file=sink, width=WIDTH, color_system=None, highlight=False))
+        return "".join(f"{line.rstrip()}\n" for line in sink.getvalue().splitlines()).encode()
 
     def show(self, verdict: Verdict, console: Console) -> None:
         """Write the report to a console, in its width and colours."""
@@ -48,93 +76,170 @@ class TextReporter(Reporter):
         _answer(verdict, console)
 
 
-def _line(console: Console, *parts: tuple[str, str] | str) -> None:
+def _line(console: Console, *parts: Part) -> None:
+    """A line that is never broken: a path in it can be copied and searched for."""
     console.print(Text.assemble(*parts), soft_wrap=True)
 
 
+def _wrapped(console: Console, first: Part, text: str, *, indent: int) -> None:
+    """Text in the console's width; `first` stands before its first line, spaces before the others."""
+    # A long word stays whole: it may be a path or an address.
+    lines = textwrap.wrap(
+        printable(text), max(24, console.width - indent), break_long_words=False, break_on_hyphens=False
+    )
+    for number, line in enumerate(lines):
+        _line(console, first if number == 0 else " " * indent, line)
+
+
 def _unknown(verdict: Verdict, console: Console) -> None:
+    mark = (" UNKNOWN ", ANSWERS[Result.UNKNOWN])
     for problem in verdict.problems:
-        _line(console, ("unknown ", "bold yellow"), printable(problem.message))
+        _line(console, mark, " ", (printable(problem.scanner or problem.code), "bold"))
+        _wrapped(console, "   ", problem.message, indent=3)
         if problem.hint:
-            _line(console, ("        → ", "dim"), printable(problem.hint))
-    files = verdict.coverage.unknown
-    for file in files[:SHOWN]:
-        _line(
-            console,
-            ("unknown ", "bold yellow"),
-            (printable(file.path), "bold"),
-            f"  {printable(file.reason)}",
-        )
-    if len(files) > SHOWN:
-        _line(console, f"        … and {len(files) - SHOWN} more files")
-    if files or verdict.problems:
+            _wrapped(console, ("   → ", "dim"), problem.hint, indent=5)
         console.print()
+    files = verdict.coverage.unknown
+    if not files:
+        return
+    _line(console, mark, " ", (f"{plural(len(files), 'file')} that nobody vouches for", "bold"))
+    for file in files[:SHOWN]:
+        _line(console, "   ", printable(file.path), (f"  {file.status.value}", "dim"))
+        if file.reason:
+            _wrapped(console, ("     ", "dim"), file.reason, indent=5)
+    if len(files) > SHOWN:
+        _line(console, f"   … and {plural(len(files) - SHOWN, 'more file')}; `--output json=FILE` has all")
+    console.print()
 
 
 def _failing(failing: Sequence[Decision], console: Console) -> None:
-    for decision in failing[:SHOWN]:
-        finding = decision.finding
-        place = f"{printable(finding.location.path)}:{finding.location.line}"
+    left = SHOWN
+    for rule, title, worst, count, files in by_rule(failing):
+        found = [decision for decision in failing if decision.finding.rule == rule]
+        where = f"{plural(count, 'finding')} in {plural(files, 'file')}" if count > 1 else ""
         _line(
             console,
-            (f" {finding.severity.value.upper()} ", COLOURS[finding.severity]),
-            f" {printable(finding.rule)}  ",
-            (place, "bold"),
-            (f"  {printable(finding.resource)}" if finding.resource else "", "dim"),
+            (f" {worst.value.upper()} ", COLOURS[worst]),
+            (f" {printable(rule)}", "bold"),
+            f"  {printable(title)}",
+            (f"  ({where})" if where else "", "dim"),
         )
-        _line(console, f"    {printable(finding.message or finding.title)}")
-        for number, text in finding.snippet:
-            marked = number == finding.location.line
-            _line(
-                console,
-                (f"    {number:>5} {'▶' if marked else '│'} {printable(text)}", "" if marked else "dim"),
-            )
-        for label, text in (("fix", finding.fix), ("note", decision.reason), ("see", finding.help_url)):
-            if text:
-                _line(console, (f"    {label}: ", "dim"), printable(text))
-        _line(console, (f"    fingerprint {finding.fingerprint[:12]}", "dim"))
+        shown = found[: max(0, min(OF_A_RULE, left))]
+        left -= len(shown)
+        for message, group in itertools.groupby(shown, key=lambda decision: decision.finding.message):
+            if message and message != title:
+                _wrapped(console, "   ", message, indent=3)
+            for decision in group:
+                _finding(decision, worst, console)
+        _named(found[len(shown) :], console)
+        _cure(found, console)
         console.print()
-    if len(failing) > SHOWN:
-        _line(console, f"… and {len(failing) - SHOWN} more; `--output json=FILE` has them all\n")
+
+
+def _finding(decision: Decision, worst: Severity, console: Console) -> None:
+    finding = decision.finding
+    level = f"  {finding.severity.value}" if finding.severity is not worst else ""
+    _line(
+        console,
+        "   ",
+        (place(decision), "bold cyan"),
+        (f"  {printable(finding.resource)}" if finding.resource else "", ""),
+        (level, COLOURS[finding.severity]),
+        (f"  {finding.fingerprint[:12]}", "dim"),
+    )
+    if decision.reason:
+        _wrapped(console, ("     note ", "dim"), decision.reason, indent=10)
+    for number, text in _trimmed(finding.snippet):
+        marked = number == finding.location.line
+        shown = clipped(text, max(24, console.width - 11))
+        _line(
+            console,
+            (f"    {number:>4} {'▶' if marked else '│'} ", "bold red" if marked else "dim"),
+            (shown, "bold" if marked else ""),
+        )
+
+
+def _trimmed(snippet: Sequence[tuple[int, str]]) -> Sequence[tuple[int, str]]:
+    """The snippet without empty lines at its ends."""
+    full = [position for position, (_, text) in enumerate(snippet) if text.strip()]
+    return snippet[full[0] : full[-1] + 1] if full else ()
+
+
+def _named(more: Sequence[Decision], console: Console) -> None:
+    for decision in more[:NAMED]:
+        _line(console, "   ", (place(decision), "cyan"), (f"  {decision.finding.fingerprint[:12]}", "dim"))
+    if len(more) > NAMED:
+        _line(console, f"   … and {len(more) - NAMED:,} more; `--output json=FILE` has all")
+
+
+def _cure(found: Iterable[Decision], console: Console) -> None:
+    """How to fix it, and where to read more: what all findings of a rule say, once."""
+    fixes = dict.fromkeys(decision.finding.fix for decision in found if decision.finding.fix)
+    links = dict.fromkeys(decision.finding.help_url for decision in found if decision.finding.help_url)
+    for fix in list(fixes)[:3]:
+        _wrapped(console, ("   fix ", "bold green"), fix, indent=7)
+    for link in list(links)[:1]:
+        _line(console, ("   see ", "dim"), (printable(link), "dim"))
 
 
 def _others(verdict: Verdict, console: Console) -> None:
-    for state, count in verdict.by_state().items():
-        if count and state != State.FAILING.value:
-            _line(console, (f"{state:>16} ", "dim"), str(count))
+    states = verdict.by_state()
+    quiet = verdict.by_severity(State.BELOW)
+    if states[State.BELOW.value]:
+        below = plural(states[State.BELOW.value], "finding")
+        _line(console, (f" {below} below the threshold ({levels(quiet)})", "dim"))
+    for state in EXCUSED:
+        excused = [decision for decision in verdict.decisions if decision.state is state]
+        if not excused:
+            continue
+        _line(console, f" {plural(len(excused), 'finding')} {STATES[state]}")
+        for decision in excused[:NAMED]:
+            _line(console, "   ", place(decision), f"  {printable(decision.finding.rule)}")
+            if decision.reason and state in {State.WAIVED, State.SUPPRESSED}:
+                _wrapped(console, "     ", decision.reason, indent=5)
+        if len(excused) > NAMED:
+            _line(console, f"   … and {len(excused) - NAMED:,} more; `--output json=FILE` has all")
     for note in verdict.notes:
-        _line(console, ("            note ", "dim"), printable(note))
+        _wrapped(console, (" note ", "yellow"), note, indent=6)
+    if verdict.notes or len(verdict.decisions) > len(verdict.failing):
+        console.print()
 
 
 def _scanners(verdict: Verdict, console: Console) -> None:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("scanner", "engine", "files", "findings", "seconds", "status"):
-        table.add_column(name, justify="right" if name in {"files", "findings", "seconds"} else "left")
+    table = Table(box=None, pad_edge=True, header_style="dim")
+    numbers = ("files", "findings", "seconds")
+    for name in ("scanner", "engine", *numbers, "status"):
+        if console.width >= NARROW or name not in {"engine", "seconds"}:
+            table.add_column(name, justify="right" if name in numbers else "left", no_wrap=name != "engine")
     for run in verdict.scanners:
-        table.add_row(
-            run.name,
-            Text(printable(run.tool)),
-            str(run.files),
-            str(run.findings),
-            f"{run.seconds:.1f}",
-            run.status,
-        )
-    console.print(table)
+        cells = (run.name, run.tool, f"{run.files:,}", f"{run.findings:,}", f"{run.seconds:.1f}", run.status)
+        texts = [Text(printable(cell)) for cell in cells]
+        table.add_row(*(texts if console.width >= NARROW else (texts[0], *texts[2:4], texts[5])))
+    if verdict.scanners:
+        console.print(table)
     counts = verdict.coverage.counts()
-    _line(console, "files: ", ", ".join(f"{counts[status.value]} {status.value}" for status in FileStatus))
-    _line(console, f"policy: {verdict.policy_origin.value} ({printable(verdict.policy_source)})")
+    ended = ", ".join(
+        f"{counts[status.value]:,} {status.value}" for status in FileStatus if counts[status.value]
+    )
+    facts = [
+        ("files", f"{plural(len(verdict.coverage.files), 'file')}: {ended}" if ended else "none"),
+        ("policy", f"{verdict.policy_source}, {ORIGINS[verdict.policy_origin]}"),
+        ("base", verdict.base[:12]),
+    ]
     if verdict.recorded:
-        _line(console, f"record: entry {verdict.recorded.index} of {printable(verdict.recorded.origin)}")
+        facts.append(("record", f"entry {verdict.recorded.index} of {verdict.recorded.origin}"))
+    for label, text in facts:
+        if text:
+            _wrapped(console, (f" {label:<7}", "dim"), text, indent=8)
     console.print()
 
 
 def _answer(verdict: Verdict, console: Console) -> None:
-    failing = verdict.by_severity(State.FAILING)
-    counted = ", ".join(f"{count} {level}" for level, count in failing.items() if count)
-    reason = {
-        Result.PASSED: f"no finding of {verdict.fail_on.value} or worse, and every file accounted for",
-        Result.FAILED: f"{len(verdict.failing)} findings fail: {counted}",
-        Result.UNKNOWN: f"{len(verdict.coverage.unknown)} files and {len(verdict.problems)} scanners did not finish"
-        + (f"; {len(verdict.failing)} findings fail: {counted}" if counted else ""),
-    }[verdict.result]
-    _line(console, (verdict.result.value.upper(), ANSWERS[verdict.result]), f"  {reason}")
+    mark = f" {verdict.result.value.upper()} "
+    _line(console, (mark, ANSWERS[verdict.result]))
+    _wrapped(console, " ", f"{why(verdict)}.", indent=1)
+    steps = next_steps(verdict)
+    for words, command in steps:
+        _wrapped(console, (" → ", "dim"), words, indent=3)
+        if command:
+            _line(console, "   ", (command, "bold"))

@@ -51,6 +51,7 @@ def _facts(verdict: Verdict) -> list[tuple[str, str]]:
         ("Policy", f"{verdict.policy_source}, {ORIGINS[verdict.policy_origin]}"),
         ("Fails from", verdict.fail_on.value),
         ("Scanned", f"{verdict.started:%Y-%m-%d %H:%M} UTC, in {verdict.seconds:.1f} s"),
+        ("Record", f"entry {entry.index} of {entry.origin}" if (entry := verdict.recorded) else ""),
         (
             "Seen",
             f"{plural(len(verdict.decisions), 'finding')} in {plural(len(verdict.coverage.files), 'file')}",
