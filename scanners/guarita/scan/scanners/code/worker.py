@@ -16,9 +16,10 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from bandit.core import config, manager, node_visitor
+from bandit.core import config
 
 from guarita.scan.scanners.code.notebook import Module, NotebookError, module_of
+from guarita.scan.scanners.code.visitor import issues_of
 
 MEMORY = 2 * 1024**3
 """Bytes of address space; a file that makes the parser want more is unparseable."""
@@ -59,15 +60,17 @@ def scan_module(profile: config.BanditConfig, path: str, content: bytes) -> dict
         tree = ast.parse(content)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return {"error": _reason(error)}
-    issues = _issues(profile, path, content)
-    if issues is None:
-        return {"error": "bandit could not finish this file"}
     try:
-        scopes = _scopes(tree)
-        comments = _nosec(content)
+        issues = issues_of(profile, path, content, tree)
+        # Most files have no issue: what places one is made only for those that have.
+        scopes = _scopes(tree) if issues else []
+        comments = _nosec(content) if b"nosec" in content else {}
     except RecursionError:
         return {"error": "nested too deeply"}
-    lines = content.decode("utf-8", "replace").splitlines()
+    except Exception as error:  # noqa: BLE001  # any check may raise anything; the file is then not vouched for
+        print(f"bandit: {type(error).__name__}", file=sys.stderr)
+        return {"error": "bandit could not finish this file"}
+    lines = content.decode("utf-8", "replace").splitlines() if issues else []
     return {"findings": [_finding(issue, scopes, comments, lines) for issue in issues]}
 
 
@@ -83,21 +86,6 @@ def _to_cell(finding: dict[str, Any], module: Module) -> None:
     ]
 
 
-def _issues(profile: config.BanditConfig, path: str, content: bytes) -> list[Any] | None:
-    runner = manager.BanditManager(profile, "file")
-    runner.metrics.begin(path)
-    # debug=True: a check that fails raises, where bandit would log it and call the file clean.
-    visitor = node_visitor.BanditNodeVisitor(
-        path, io.BytesIO(content), runner.b_ma, runner.b_ts, True, {}, runner.metrics
-    )
-    try:
-        visitor.process(content)
-    except Exception as error:  # noqa: BLE001  # any check may raise anything; the file is then not vouched for
-        print(f"bandit: {type(error).__name__}", file=sys.stderr)
-        return None
-    return list(visitor.tester.results)
-
-
 def _reason(error: BaseException) -> str:
     version = f"Python {sys.version_info[0]}.{sys.version_info[1]}"
     if isinstance(error, SyntaxError):
@@ -107,23 +95,27 @@ def _reason(error: BaseException) -> str:
     return f"{version} cannot parse it: {error}"
 
 
-def _scopes(tree: ast.Module) -> list[tuple[int, int, str, str]]:
-    """(first line, last line, qualified scope, the node without positions) of every statement, outermost first."""
-    found: list[tuple[int, int, str, str]] = []
+def _scopes(tree: ast.Module) -> list[tuple[int, int, str, ast.AST]]:
+    """(first line, last line, qualified scope, node) of every statement, outermost first."""
+    found: list[tuple[int, int, str, ast.AST]] = []
 
     def visit(node: ast.AST, scope: str) -> None:
         for child in ast.iter_child_nodes(node):
             inner = scope
             if isinstance(child, ast.stmt | ast.ExceptHandler):
-                block = isinstance(getattr(child, "body", None), list)
                 if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                     inner = f"{scope}.{child.name}" if scope else child.name
-                text = type(child).__name__ if block else ast.dump(child)
-                found.append((child.lineno, child.end_lineno or child.lineno, inner, text))
+                found.append((child.lineno, child.end_lineno or child.lineno, inner, child))
             visit(child, inner)
 
     visit(tree, "")
     return found
+
+
+def _shape(node: ast.AST) -> str:
+    """A statement without its positions; of one with a block, its kind alone."""
+    block = isinstance(getattr(node, "body", None), list)
+    return type(node).__name__ if block else ast.dump(node)
 
 
 def _nosec(content: bytes) -> dict[int, str]:
@@ -139,11 +131,11 @@ def _nosec(content: bytes) -> dict[int, str]:
 
 
 def _finding(
-    issue: Any, scopes: list[tuple[int, int, str, str]], comments: dict[int, str], lines: list[str]
+    issue: Any, scopes: list[tuple[int, int, str, ast.AST]], comments: dict[int, str], lines: list[str]
 ) -> dict[str, Any]:
     span = sorted(issue.linerange or [issue.lineno])
     around = [entry for entry in scopes if entry[0] <= issue.lineno <= entry[1]]
-    scope, node = (around[-1][2], around[-1][3]) if around else ("", "")
+    scope, node = (around[-1][2], _shape(around[-1][3])) if around else ("", "")
     line = lines[issue.lineno - 1].strip() if 0 < issue.lineno <= len(lines) else ""
     nosec = next((comments[n] for n in range(span[0], span[-1] + 1) if n in comments), None)
     return {
