@@ -48,7 +48,8 @@ class Engine:
     def ask(self, request: dict[str, Any], timeout: float = FILE_TIMEOUT) -> dict[str, Any]:
         """The worker's answer, with `error` where it could not judge what it was asked about.
 
-        A request that ends the worker gets such an error too, and the next one goes to a new worker.
+        A request that ends the worker gets such an error too, with `died`; the next one goes to a new worker,
+        which knows nothing of what was asked before.
         Raises ScannerError where checkov is missing or does not start, where the run is stopped or out of
         time, and where workers keep ending.
         """
@@ -60,7 +61,7 @@ class Engine:
             self._deaths += 1
             if error.code == "scanner.stopped" or not self._job.remaining or self._deaths > MOST_DEATHS:
                 raise
-            return {"error": _ended(error, timeout)}
+            return {"error": _ended(error, timeout), "died": True}
 
     def _start(self) -> Worker:
         python, _ = _python(self._scanner)

@@ -57,7 +57,8 @@ def judge(engine: Engine, job: ScanJob, files: Iterable[TreeFile], patches: Coll
                 "fragments": file.path in patches,
             }
             answer = engine.ask(request)
-            asked.append((request, engine.generation))
+            if not answer.get("died"):
+                asked.append((request, engine.generation))
             plain.answers += answer.get("findings", ())
             plain.outcomes[file.path] = _outcome(file, content, answer)
             if answer.get("fragments"):
@@ -71,15 +72,20 @@ def judge(engine: Engine, job: ScanJob, files: Iterable[TreeFile], patches: Coll
 def _together(engine: Engine, job: ScanJob, asked: list[tuple[dict[str, Any], int]]) -> list[dict[str, Any]]:
     engine.ask({"op": "hello"})
     for request, generation in asked:
+        # An earlier worker knew this file and is gone. What ends its worker now ends the run below.
         if generation != engine.generation:
-            # An earlier worker knew this file and is gone.
             engine.ask(request)
-    return judge_group(engine, job, GROUP)
+    return judge_group(engine, job, GROUP, files=len(asked))
 
 
-def judge_group(engine: Engine, job: ScanJob, group: str) -> list[dict[str, Any]]:
-    """The findings over all objects of a group together. Raises ScannerError where that failed."""
+def judge_group(engine: Engine, job: ScanJob, group: str, files: int = 1) -> list[dict[str, Any]]:
+    """The findings over all objects of a group of so many files together.
+
+    Raises ScannerError where that failed, or where the worker does not know all of the files.
+    """
     answer = engine.ask({"op": "graph", "group": group}, timeout=job.remaining)
+    if "error" not in answer and answer["files"] != files:
+        answer = {"error": f"it knew {answer['files']} of {files} files"}
     if "error" in answer:
         raise ScannerError(
             "scanner.crashed",

@@ -14,7 +14,12 @@ START, END = "__startline__", "__endline__"
 """The keys under which checkov looks for the lines of a mapping, counted from 1."""
 MOST_NODES = 1_000_000
 """Nodes of one document with its aliases written out. checkov copies and walks them all."""
+DEEPEST = 400
+"""Levels of nesting; checkov copies and walks them by recursion."""
 DECODER = json.JSONDecoder()
+
+
+TOO_DEEP = "it is nested too deeply"
 
 
 class UnreadableError(Exception):
@@ -145,29 +150,33 @@ def _json(content: bytes, *, lines: bool) -> list[Document] | None:
     return documents
 
 
-def _mark(data: Any, first: int, last: int) -> None:
+def _mark(data: Any, first: int, last: int, depth: int = 0) -> None:
     """JSON is parsed without positions: each mapping gets those of its document."""
+    if depth > DEEPEST:
+        raise UnreadableError(TOO_DEEP)
     if isinstance(data, dict):
         for value in data.values():
-            _mark(value, first, last)
+            _mark(value, first, last, depth + 1)
         data[START], data[END] = first, last
     elif isinstance(data, list):
         for value in data:
-            _mark(value, first, last)
+            _mark(value, first, last, depth + 1)
 
 
-def _weight(node: Any, known: dict[int, int]) -> int:
-    """Nodes with aliases written out. Raises UnreadableError for a node that holds itself."""
+def _weight(node: Any, known: dict[int, int], depth: int = 0) -> int:
+    """Nodes with aliases written out. Raises UnreadableError for a node that holds itself, or is too deep."""
     if isinstance(node, yaml.ScalarNode):
         return 1
+    if depth > DEEPEST:
+        raise UnreadableError(TOO_DEEP)
     if (weight := known.get(id(node))) is not None:
         if not weight:
             raise UnreadableError("an alias stands inside what it names")
         return weight
     known[id(node)] = 0
-    if isinstance(node, yaml.MappingNode):
-        weight = 1 + sum(_weight(key, known) + _weight(value, known) for key, value in node.value)
-    else:
-        weight = 1 + sum(_weight(value, known) for value in node.value)
+    children = (
+        (child for pair in node.value for child in pair) if isinstance(node, yaml.MappingNode) else node.value
+    )
+    weight = 1 + sum(_weight(child, known, depth + 1) for child in children)
     known[id(node)] = weight
     return weight

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from . import graph, resources
@@ -12,8 +13,8 @@ from .objects import Resource, resources_of
 
 SOURCE = re.compile(r"^# Source: (\S.*?)\s*$")
 """The comment by which helm says where a document of its output comes from."""
-_groups: dict[str, list[Resource]] = {}
-"""What has been judged one by one and waits to be judged together, by group."""
+_groups: dict[str, dict[str, list[Resource]]] = {}
+"""What has been judged one by one and waits to be judged together, by group and file."""
 
 
 def judge(request: dict[str, Any]) -> dict[str, Any]:
@@ -30,6 +31,8 @@ def judge(request: dict[str, Any]) -> dict[str, Any]:
     sources = _sources(request["path"]) if request.get("sources") else []
     kept: list[Resource] = []
     answer["sources"] = []
+    if group := request.get("group"):
+        _groups.setdefault(group, {})[request["key"]] = kept
     try:
         for document in stream(request["path"]):
             documents += 1
@@ -39,24 +42,24 @@ def judge(request: dict[str, Any]) -> dict[str, Any]:
                     fragments += 1
                     continue
                 judged.append(resource.name)
-                kept.append(resource)
                 if resource.source and resource.source not in answer["sources"]:
                     answer["sources"].append(resource.source)
                 findings.extend(resources.judge(resource))
+                kept.append(resource)
     except UnreadableError as error:
         answer["error"] = str(error)
-    if group := request.get("group"):
-        _groups.setdefault(group, []).extend(kept)
     return {**answer, "fragments": fragments, "documents": documents}
 
 
 def judge_together(request: dict[str, Any]) -> dict[str, Any]:
-    """Judge what was kept for the `group` together, and forget it."""
-    return {"findings": list(graph.judge(_groups.pop(request["group"], [])))}
+    """Judge what was kept for the `group` together, and forget it. Gives how many `files` that was."""
+    kept = _groups.pop(request["group"], {})
+    together = [resource for resources in kept.values() for resource in resources]
+    return {"findings": list(graph.judge(together)), "files": len(kept)}
 
 
 def _sources(path: str) -> list[tuple[int, str]]:
-    with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123  # a plain script's habit
+    with Path(path).open(encoding="utf-8", errors="replace") as file:
         return list(_marked(file))
 
 

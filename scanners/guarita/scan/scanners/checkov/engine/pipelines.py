@@ -22,8 +22,8 @@ RUNNERS = {
     "azure": "checkov.azure_pipelines.runner",
     "bitbucket": "checkov.bitbucket_pipelines.runner",
 }
-OF_WORKFLOWS = {"CKV2_GHA_1", "CKV_GHA_7"}
-"""Checks of what an action does not have: permissions and triggers."""
+OF_WORKFLOWS = {"CKV_GHA_7"}
+"""Checks of what an action does not have: triggers. Its permissions are the workflow's too."""
 
 
 def judge(request: dict[str, Any]) -> dict[str, Any]:
@@ -73,11 +73,11 @@ def _judge(
         check = result["check"]
         if result["result"] == CheckResult.FAILED and not (kind == "action" and check.id in OF_WORKFLOWS):
             yield _finding(runner, name, result, key, known)
-    if getattr(runner, "graph_registry", None) and runner.graph_manager:
-        yield from _graph(runner, kind, key, known)
+    if kind != "action" and getattr(runner, "graph_registry", None) and runner.graph_manager:
+        yield from _graph(runner, key, known)
 
 
-def _graph(runner: Runner, kind: str, key: str, known: suppress.Suppressions) -> Iterator[dict[str, Any]]:
+def _graph(runner: Runner, key: str, known: suppress.Suppressions) -> Iterator[dict[str, Any]]:
     runner.graph_manager.save_graph(
         runner.graph_manager.build_graph_from_definitions(
             definitions=runner.definitions, graph_class=runner.graph_class
@@ -86,8 +86,6 @@ def _graph(runner: Runner, kind: str, key: str, known: suppress.Suppressions) ->
     report = Report(runner.check_type)
     runner.add_graph_check_results(report=report, runner_filter=witness.FILTER)
     for record in report.failed_checks:
-        if kind == "action" and record.check_id in OF_WORKFLOWS:
-            continue
         first, last = record.file_line_range
         yield suppress.finding(
             suppress.Reported(record),
