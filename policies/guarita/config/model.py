@@ -19,6 +19,13 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """A mapping in guarita.yaml. Keys that it does not know are errors."""
 
 
+class WitnessSection(Section, frozen=True, kw_only=True):
+    """Somebody else who sees the log grow, and signs that."""
+
+    url: Annotated[str, Meta(pattern="^https?://", description="Its submission prefix (C2SP tlog-witness).")]
+    vkey: Annotated[NonEmpty, Meta(description="Its public key (C2SP vkey of signature type 4).")]
+
+
 class LedgerSection(Section, frozen=True, kw_only=True):
     """Where the audit ledger is."""
 
@@ -39,6 +46,10 @@ class LedgerSection(Section, frozen=True, kw_only=True):
             NonEmpty, Meta(description="Master key of the subjects' keys: env:VARIABLE or a file's path.")
         ]
         | None
+    ) = None
+    witnesses: Annotated[list[WitnessSection], Meta(description="Who cosigns checkpoints.")] = []
+    witness_quorum: (
+        Annotated[int, Meta(ge=1, description="How many of them must. [default: more than half]")] | None
     ) = None
 
     def __post_init__(self) -> None:
