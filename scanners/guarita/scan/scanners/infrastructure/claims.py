@@ -51,7 +51,10 @@ _DOCKERFILE: Final = re.compile(
 _OTHER_ENDING: Final = re.compile(
     r"\.(dockerignore|md|rst|txt|html|py|go|js|ts|java|rb|rs|sh|ya?ml|json|toml|png|svg)$", re.IGNORECASE
 )
-_FROM: Final = re.compile(rb"^[ \t]*FROM[ \t]", re.IGNORECASE | re.MULTILINE)
+_FROM: Final = re.compile(
+    rb"^[ \t]*FROM[ \t]+(--\S+[ \t]+)*\S+([ \t]+AS[ \t]+\S+)?[ \t]*\r?$", re.IGNORECASE | re.MULTILINE
+)
+"""A whole instruction: `from os import path` in Python is none."""
 _MARKS: Final = re.compile(
     rb"AWS::|AWSTemplateFormatVersion|deploymentTemplate\.json|[\"']?Resources[\"']?\s*:|\\[xuU]"
 )
