@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Iterable
 
@@ -74,25 +73,27 @@ def _nothing_fails(verdict: Verdict) -> str:
 
 
 def next_steps(verdict: Verdict) -> list[tuple[str, str]]:
-    """What to do now, as (words, command) pairs; the command may be empty."""
-    root = shlex.quote(printable(verdict.root) or ".")
+    """What to do now, as (words, command) pairs; the command may be empty.
+
+    `…` stands for what was given to the command this time: paths, policy, scanners.
+    """
     steps = []
     if verdict.problems or verdict.coverage.unknown:
         steps.append(("Mend what could not be judged, or exclude it by a named rule in the policy", ""))
     if verdict.failing:
         first = verdict.failing[0].finding.fingerprint[:12]
-        steps.append(("Fix the findings, worst first, and run again", f"guarita scan {root}"))
+        steps.append(("Fix the findings, worst first, and run again", ""))
         waiver = f"a waiver with `fingerprint: {first}`, owner, reason and expiry in the policy"
         steps.append((f"Or excuse one for a time: {waiver}", ""))
         if not (verdict.base or verdict.by_state()[State.BASELINE.value]):
             steps.append(
                 (
                     "Or start from today: keep what is known and fail on what is new",
-                    f"guarita scan {root} --write-baseline known.json",
+                    "guarita scan … --write-baseline known.json",
                 )
             )
     if verdict.result is not Result.PASSED or verdict.decisions:
-        steps.append(("Read all of it in a browser", f"guarita scan {root} --output html=report.html"))
+        steps.append(("Read all of it in a browser", "guarita scan … --output html=report.html"))
     return steps
 
 
