@@ -16,6 +16,8 @@ from guarita.audit.errors import LedgerError, LedgerUnavailableError
 from guarita.audit.events.classes import Event
 from guarita.audit.heartbeat import Heartbeat
 from guarita.audit.notes.ed25519 import VerifyingKey
+from guarita.audit.notes.proof import TlogProof
+from guarita.audit.prove import prove
 from guarita.audit.query import Found, Query, select
 from guarita.audit.sealing import erase as erasure
 from guarita.audit.sealing import fields
@@ -163,6 +165,14 @@ class Ledger:
         Raises LedgerCorruptError with the first index that is wrong, ProofError when `since` is not this log's.
         """
         return self.signing.verify(since=since, progress=progress)
+
+    def prove(self, index: int) -> TlogProof:
+        """The proof that an entry stands in the log, by the newest checkpoint; `encode()` is the file's text.
+
+        Raises UsageError when there is no such entry or no checkpoint covers it, LedgerError `audit.archived`,
+        LedgerCorruptError.
+        """
+        return prove(self.store, index, self.signing.latest())
 
     def rotate_key(self) -> VerifyingKey:
         """Put a new signing key into force; the old one signs beside it until `retire_keys`.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from guarita.audit.continues import check_continues, opened
+from guarita.audit.continues import check_continues, check_end, check_recent, opened
 from guarita.audit.errors import LedgerCorruptError, ProofError
 from guarita.audit.events.classes import Event
 from guarita.audit.keys.chain import Chain, Change, change_event, follow, recorded
@@ -82,15 +82,12 @@ class Signing:
         Raises UsageError `audit.no-key` where this process has no key, LedgerCorruptError when the log does
         not continue its last checkpoint, LedgerUnavailableError.
         """
-        head = self._store.head()
-        # Read after the head: a key that a leaf below it retired does not sign it.
+        head, _, chain = check_continues(self._store, self._chain)
         signers = self._signers(head.size)
-        chain = self._chain()
-        check_continues(self._store, head, chain)
         tree = TreeHead(self._store.origin, head.size, head.root())
         note = self._completed(tree, signers)
         self._store.save_checkpoint(Checkpoint(head.size, note))
-        return self._signed(Checkpoint(head.size, note), chain)
+        return self._signed(Checkpoint(head.size, note), chain or self._chain())
 
     @property
     def signs(self) -> bool:
@@ -106,20 +103,29 @@ class Signing:
 
         Raises LedgerCorruptError with the first index that is wrong, where it can be placed.
         """
-        chain = self.chain()
         try:
-            check_continues(self._store, self._store.head(), chain)
+            standing = check_continues(self._store, self.chain)
+            check_recent(self._store, standing.head.size)
+            check_end(self._store, standing.head.size)
         except LedgerCorruptError as error:
-            raise locate(self._store, chain, error) from None
+            raise locate(self._store, self.chain, error) from None
 
     def all(self) -> list[SignedCheckpoint]:
         """The stored checkpoints, smallest first. Raises LedgerCorruptError for one that does not hold."""
         checkpoints = self._store.checkpoints()
         return [self._signed(one, self._chain()) for one in checkpoints]
 
+    def latest(self) -> SignedCheckpoint:
+        """The newest checkpoint. Raises LedgerCorruptError when it does not hold, UsageError when there is none."""
+        latest = self._store.latest_checkpoint()
+        if latest is None:
+            raise UsageError(
+                "audit.not-signed", "the log has no checkpoint yet", hint="guarita audit checkpoint"
+            )
+        return self._signed(latest, self._chain())
+
     def verify(self, *, since: str | None, progress: Progress) -> Verified:
         """As `Ledger.verify`."""
-        chain = self.chain()
         head = None
         if since is not None:
             head, _ = open_checkpoint(since, self._chain().keys, origin=self._store.origin)
@@ -127,7 +133,7 @@ class Signing:
             raise ProofError(
                 "audit.no-checkpoint", "the log has no checkpoint, so the pinned key has signed nothing"
             )
-        verified = verify_store(self._store, chain, since=head, progress=progress)
+        verified = verify_store(self._store, self.chain, since=head, progress=progress)
         return msgspec.structs.replace(verified, pinned=self.pinned is not None)
 
     def _signed(self, checkpoint: Checkpoint, chain: Chain) -> SignedCheckpoint:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from guarita.audit.checked import checked
-from guarita.audit.continues import opened
+from guarita.audit.continues import check_end, opened, shrunk
 from guarita.audit.errors import LedgerCorruptError, ProofError
 from guarita.audit.keys.chain import Chain
 from guarita.audit.merkle.nodes import Nodes
@@ -15,7 +15,7 @@ from guarita.audit.merkle.proofs import consistency_proof, verify_consistency
 from guarita.audit.merkle.tree import TILE_HEIGHT, CompactRange, Node, split
 from guarita.audit.notes.checkpoint import TreeHead
 from guarita.audit.retention.entry import archived_below
-from guarita.audit.stores.interface import Leaf, Store
+from guarita.audit.stores.interface import Checkpoint, Leaf, Store
 
 Progress = Callable[[int, int], None]
 """Called with how many leaves are done, and of how many."""
@@ -47,7 +47,7 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
 
 def verify_store(
     store: Store,
-    chain: Chain | None,
+    chain_of: Callable[[], Chain | None],
     *,
     since: TreeHead | None = None,
     progress: Progress = lambda *_: None,
@@ -56,9 +56,11 @@ def verify_store(
 
     Raises LedgerCorruptError with the first index that is wrong, where it can be placed.
     """
-    # Checkpoints first: those that are filed while we read are of sizes that we may not reach.
-    signed = _signed(store, chain)
+    # In this order: while others append, each is at least as new as the one before.
+    checkpoints = store.checkpoints()
     head = store.head()
+    chain = chain_of()
+    signed = _signed(store, checkpoints, chain)
     start = 0 if since is None else since.size
     if since is not None:
         _continues(store, since, head)
@@ -72,12 +74,9 @@ def verify_store(
             raise _forked(expected, [one for one in signed if one < tree.size])
     beyond = max(signed, default=0)
     if beyond > head.size:
-        raise LedgerCorruptError(
-            "audit.shrunk",
-            f"the log has {head.size} entries and signed that it has {beyond}: entry {head.size} is the first "
-            "that is missing",
-            index=head.size,
-        )
+        raise shrunk(head.size, beyond)
+    if since is None:
+        store.check()
     return Verified(
         origin=store.origin,
         size=head.size,
@@ -90,20 +89,21 @@ def verify_store(
     )
 
 
-def locate(store: Store, chain: Chain | None, found: LedgerCorruptError) -> LedgerCorruptError:
+def locate(
+    store: Store, chain_of: Callable[[], Chain | None], found: LedgerCorruptError
+) -> LedgerCorruptError:
     """The error that says where the damage is, for one that was found without its place."""
     if found.index is not None:
         return found
     try:
-        verify_store(store, chain)
+        verify_store(store, chain_of)
     except LedgerCorruptError as error:
         if error.index is not None:
             return error
     return found
 
 
-def _signed(store: Store, chain: Chain | None) -> dict[int, TreeHead]:
-    checkpoints = store.checkpoints()
+def _signed(store: Store, checkpoints: list[Checkpoint], chain: Chain | None) -> dict[int, TreeHead]:
     if checkpoints and chain is None:
         raise LedgerCorruptError("audit.key-unknown", "the log has lost the record of its signing keys")
     return {one.size: opened(one, chain, store.origin)[0] for one in checkpoints if chain is not None}
@@ -153,7 +153,7 @@ def verify_leaves(
     stored = _by_place(store.nodes(), head.size)
     archived = min(store.archived(), head.size)
     declared = archived if archived <= start else 0
-    for leaf in _stored(store, start, archived, head.size):
+    for leaf in _placed(_stored(store, start, archived, head.size), start):
         if leaf.index % _STEP == 0:
             progress(leaf.index, head.size)
         declared = max(declared, archived_below(leaf.body))
@@ -176,11 +176,20 @@ def verify_leaves(
         level, index = min(stored)
         raise _node_error(level, index, "stands where the log has none")
     _same_head(tree, head)
-    if any(True for _ in store.leaves(head.size, head.size + 1)):
-        raise LedgerCorruptError(
-            "audit.sequence", f"leaf {head.size} stands after the end of the log", index=head.size
-        )
+    check_end(store, head.size)
     progress(head.size, head.size)
+
+
+def _placed(leaves: Iterator[Leaf], at: int) -> Iterator[Leaf]:
+    """The same leaves; damage that says no place is placed where reading stopped."""
+    try:
+        for leaf in leaves:
+            yield leaf
+            at = leaf.index + 1
+    except LedgerCorruptError as error:
+        if error.index is not None:
+            raise
+        raise LedgerCorruptError(error.code, f"reading leaf {at}: {error.message}", index=at) from error
 
 
 def _stored(store: Store, start: int, archived: int, stop: int) -> Iterator[Leaf]:

@@ -7,6 +7,7 @@ import click
 from guarita.audit.cli.checkpoint import checkpoint, key
 from guarita.audit.cli.erase import erase
 from guarita.audit.cli.export import export
+from guarita.audit.cli.prove import prove
 from guarita.audit.cli.query import query, tail
 from guarita.audit.cli.ship import ship, sinks
 from guarita.audit.cli.verify import verify
@@ -18,5 +19,17 @@ def audit() -> None:
     """Read, verify and prove the audit ledger."""
 
 
-for command in (verify, query, tail, export, ship, sinks, checkpoint, key, erase, witness):
+for command in (
+    verify,
+    prove,
+    query,
+    tail,
+    export,
+    ship,
+    sinks,
+    checkpoint,
+    key,
+    erase,
+    witness,
+):
     audit.add_command(command)

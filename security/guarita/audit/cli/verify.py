@@ -8,6 +8,7 @@ import click
 from rich.text import Text
 
 from guarita.audit.cli.opening import opened
+from guarita.audit.prove import check_proof
 from guarita.audit.verify import Verified
 from guarita.cli import Context, command_options
 from guarita.errors import ExitStatus, UsageError
@@ -20,14 +21,30 @@ from guarita.errors import ExitStatus, UsageError
     metavar="CHECKPOINT",
     help="Only what came after this checkpoint of the log, and that the log continues it.",
 )
+@click.option(
+    "--proof",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="FILE",
+    help="Only this .tlog-proof, by --vkey alone: no ledger is needed.",
+)
+@click.option(
+    "--entry",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="FILE",
+    help="The entry's bytes, for a proof that does not hold them.",
+)
 @click.option("--vkey", metavar="KEY", help="The log's first public key, as you know it (C2SP vkey).")
 @command_options
-def verify(context: Context, /, since: Path | None, vkey: str | None) -> ExitStatus:
+def verify(
+    context: Context, /, since: Path | None, proof: Path | None, entry: Path | None, vkey: str | None
+) -> ExitStatus:
     """Verify the log from its bytes: every leaf, every node, the sequence, every checkpoint.
 
     Exit status 0 when it holds, 1 when it does not (the message names the first wrong index), 3 when it
     cannot be read.
     """
+    if proof is not None or entry is not None:
+        return _proof(context, proof, entry, vkey)
     note = None if since is None else _read(since)
     with opened(context, vkey=vkey, check=False) as ledger, context.progress() as bars:
         task = bars.add_task("leaves", total=None)
@@ -41,11 +58,29 @@ def verify(context: Context, /, since: Path | None, vkey: str | None) -> ExitSta
     return ExitStatus.PASSED
 
 
+def _proof(context: Context, proof: Path | None, entry: Path | None, vkey: str | None) -> ExitStatus:
+    if vkey is None or proof is None:
+        raise UsageError(
+            "audit.verify", "a proof is checked by the log's public key: --proof FILE --vkey KEY"
+        )
+    proved = check_proof(_read(proof), [vkey], None if entry is None else entry.read_bytes())
+    if context.json:
+        context.emit({"proved": proved})
+        return ExitStatus.PASSED
+    context.out.print(
+        Text.assemble(("✓ ", "green"), f"entry {proved.index} stands in the log {proved.origin}")
+    )
+    context.out.print(f"  signed  at size {proved.size}, root {proved.root}", markup=False, soft_wrap=True)
+    # ASCII only: control characters of an event do not reach the terminal.
+    context.out.print_json(data=proved.event, ensure_ascii=True)
+    return ExitStatus.PASSED
+
+
 def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError("audit.checkpoint", f"{path}: not a checkpoint that can be read") from error
+        raise UsageError("audit.unreadable", f"{path}: cannot be read as text") from error
 
 
 def _show(context: Context, verified: Verified) -> None:

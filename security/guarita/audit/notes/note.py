@@ -123,8 +123,10 @@ def with_signatures(note: str, lines: str) -> str:
 
 
 def is_key_name(name: str) -> bool:
-    """Whether a key may be called so: not empty, no Unicode space, no plus, no control character."""
-    return bool(name) and not any(c.isspace() or c == "+" or c < " " for c in name)
+    """Whether a key may be called so: not empty, no Unicode space, no plus, no control, nothing but Unicode."""
+    return bool(name) and not any(
+        c.isspace() or c == "+" or c < " " or "\ud800" <= c <= "\udfff" for c in name
+    )
 
 
 def strict_base64(text: str) -> bytes:

@@ -142,6 +142,13 @@ class Store(abc.ABC):
     def swap_state(self, key: str, old: str | None, new: str) -> bool:
         """Durably replace the value of a key if it still is `old` (None: absent); says whether it was."""
 
+    def check(self) -> None:
+        """Have the place look over what it keeps, its indexes too, as part of verifying everything.
+
+        Raises LedgerCorruptError when it finds damage of its own. Places that cannot do nothing.
+        """
+        return
+
     @abc.abstractmethod
     def close(self) -> None:
         """Let go of connections and files. May be called twice."""

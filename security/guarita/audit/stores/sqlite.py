@@ -17,6 +17,7 @@ from pathlib import Path
 
 from guarita.audit.errors import LedgerCorruptError, LedgerUnavailableError
 from guarita.audit.merkle.tree import CompactRange, Node
+from guarita.audit.stores import rows as rows_
 from guarita.audit.stores import sqlite_file as file
 from guarita.audit.stores.interface import (
     RESERVED,
@@ -41,14 +42,13 @@ CREATE TABLE entry (idx INTEGER PRIMARY KEY, hash BLOB NOT NULL, uid TEXT);
 CREATE UNIQUE INDEX entry_uid ON entry (uid) WHERE uid IS NOT NULL;
 CREATE TABLE body (idx INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
 CREATE TABLE node (level INTEGER, idx INTEGER, hash BLOB NOT NULL, PRIMARY KEY (level, idx)) WITHOUT ROWID;
-CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, note TEXT NOT NULL);
+CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, note TEXT NOT NULL, digest BLOB NOT NULL);
 CREATE TABLE verifier (vkey TEXT PRIMARY KEY);
 CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 INSERT INTO head VALUES (0, 0, x'');
 """
-_LEAVES = "SELECT idx, CAST(hash AS BLOB), CAST(bytes AS BLOB), uid FROM entry JOIN body USING (idx) WHERE "
-_KNOWN = "SELECT idx, CAST(hash AS BLOB), CAST(coalesce(bytes, x'') AS BLOB), uid FROM entry LEFT JOIN body USING (idx) WHERE uid = ?"
-# SQLite keeps whatever type was written last: an edit by SQL must be found as an edit, not as a TypeError.
+_LEAVES = "SELECT idx, hash, bytes, uid FROM entry JOIN body USING (idx) WHERE "
+_KNOWN = "SELECT idx, hash, coalesce(bytes, x''), uid FROM entry LEFT JOIN body USING (idx) WHERE uid = ?"
 # Hashes and bodies stand apart: proofs and tiles read rows of 40 bytes, and bodies can be archived on their own.
 
 
@@ -84,7 +84,8 @@ class SqliteStore(Store):
                     self._create(origin or f"guarita/{secrets.token_hex(8)}")
             self._identity = file.identity(self.path)
             file.check_format(self._reader(), self.path)
-            self.origin = str(self._one("SELECT value FROM meta WHERE key = 'origin'")[0])
+            row = self._reader().execute("SELECT value FROM meta WHERE key = 'origin'").fetchone()
+            self.origin = rows_.origin(row)
 
     def _create(self, origin: str) -> None:
         with self._transaction() as writer:
@@ -133,12 +134,13 @@ class SqliteStore(Store):
             rows = (
                 self._reader()
                 .execute(
-                    f"SELECT idx, CAST(hash AS BLOB) FROM {table} idx >= ? AND idx < ? ORDER BY idx",  # noqa: S608  # constants
+                    f"SELECT idx, hash FROM {table} idx >= ? AND idx < ? ORDER BY idx",  # noqa: S608  # constants
                     keys,
                 )
                 .fetchall()
             )
-        return b"".join(hash_ for at, (index, hash_) in enumerate(rows) if index == start + at)
+        found = [rows_.hash_of(row[1], level, row[0]) for row in rows]
+        return b"".join(hash_ for at, hash_ in enumerate(found) if rows[at][0] == start + at)
 
     def leaves(self, start: int = 0, stop: int | None = None) -> Iterator[Leaf]:
         while stop is None or start < stop:
@@ -155,24 +157,24 @@ class SqliteStore(Store):
             for row in rows:
                 if row[0] != start:
                     return
-                yield Leaf(*row)
+                yield rows_.leaf(row)
                 start += 1
             if start < until:
                 return
 
     def nodes(self) -> Iterator[Node]:
-        level, index = 0, -1
+        level, index = -(2**63), 0
         while True:
             with self._explained("read"):
                 rows = (
                     self._reader()
                     .execute(
-                        "SELECT level, idx, CAST(hash AS BLOB) FROM node WHERE (level, idx) > (?, ?) ORDER BY level, idx LIMIT ?",
+                        "SELECT level, idx, hash FROM node WHERE (level, idx) > (?, ?) ORDER BY level, idx LIMIT ?",
                         (level, index, PIECE),
                     )
                     .fetchall()
                 )
-            yield from (Node(*row) for row in rows)
+            yield from filter(None, map(rows_.node, rows))
             if len(rows) < PIECE:
                 return
             level, index = rows[-1][:2]
@@ -185,26 +187,32 @@ class SqliteStore(Store):
         with self._lock, self._explained("written"):
             file.still_there(self.path, self._identity)
             with self._transaction() as writer:
-                writer.execute("INSERT OR REPLACE INTO checkpoint VALUES (?, ?)", checkpoint)
+                writer.execute(
+                    "INSERT OR REPLACE INTO checkpoint VALUES (?, ?, ?)",
+                    (*checkpoint, rows_.digest(checkpoint.note)),
+                )
             file.still_there(self.path, self._identity)
 
     def checkpoints(self) -> list[Checkpoint]:
         with self._explained("read"):
-            rows = self._reader().execute("SELECT size, note FROM checkpoint ORDER BY size").fetchall()
-        return [Checkpoint._make(row) for row in rows]
+            rows = (
+                self._reader().execute("SELECT size, note, digest FROM checkpoint ORDER BY size").fetchall()
+            )
+        return [rows_.checkpoint(row) for row in rows]
 
     def latest_checkpoint(self) -> Checkpoint | None:
         with self._explained("read"):
             row = (
                 self._reader()
-                .execute("SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1")
+                .execute("SELECT size, note, digest FROM checkpoint ORDER BY size DESC LIMIT 1")
                 .fetchone()
             )
-        return None if row is None else Checkpoint._make(row)
+        return None if row is None else rows_.checkpoint(row)
 
     def verifiers(self) -> list[str]:
         with self._explained("read"):
-            return [row[0] for row in self._reader().execute("SELECT vkey FROM verifier ORDER BY rowid")]
+            found = self._reader().execute("SELECT vkey FROM verifier ORDER BY rowid").fetchall()
+        return [rows_.verifier(row) for row in found]
 
     def add_verifier(self, vkey: str) -> None:
         with self._lock, self._explained("written"), self._transaction() as writer:
@@ -213,7 +221,7 @@ class SqliteStore(Store):
     def archived(self) -> int:
         with self._explained("read"):
             row = self._reader().execute("SELECT value FROM meta WHERE key = 'archived'").fetchone()
-        return int(row[0]) if row else 0
+        return rows_.archived(row) if row else 0
 
     def prune(self, stop: int) -> None:
         with self._explained("read"):
@@ -253,18 +261,18 @@ class SqliteStore(Store):
                 )
                 return done.rowcount == 1
 
+    def check(self) -> None:
+        with self._explained("read"):
+            found = [row[0] for row in self._reader().execute("PRAGMA integrity_check(10)")]
+        if found != ["ok"]:
+            raise LedgerCorruptError("audit.damaged", f"{self.path}: {found[0]}")
+
     def close(self) -> None:
         with self._lock:
             for connection in (*self._readers, *filter(None, (self._writer,))):
                 connection.close()
             self._readers, self._writer = [], None
             self._local = threading.local()
-
-    def _one(self, query: str) -> Sequence[object]:
-        row: Sequence[object] | None = self._reader().execute(query).fetchone()
-        if row is None:
-            raise LedgerCorruptError("audit.damaged", f"{self.path}: the ledger's own description is missing")
-        return row
 
     def _reader(self) -> sqlite3.Connection:
         """A connection of this thread, for reading."""
@@ -311,10 +319,10 @@ class SqliteStore(Store):
 
 
 def _head(connection: sqlite3.Connection) -> CompactRange:
-    row = connection.execute("SELECT CAST(size AS INTEGER), CAST(peaks AS BLOB) FROM head").fetchone()
+    row = connection.execute("SELECT size, peaks FROM head").fetchone()
     if row is None:
         raise LedgerCorruptError("audit.sequence", "the ledger has lost its head row", index=0)
-    return CompactRange.decode(*row)
+    return rows_.head(row)
 
 
 def _find(connection: sqlite3.Connection, uids: Iterable[str]) -> dict[str, Leaf]:
@@ -322,5 +330,5 @@ def _find(connection: sqlite3.Connection, uids: Iterable[str]) -> dict[str, Leaf
     for uid in uids:
         row = connection.execute(_KNOWN, (uid,)).fetchone()
         if row is not None:
-            found[uid] = Leaf(*row)
+            found[uid] = rows_.leaf(row)
     return found

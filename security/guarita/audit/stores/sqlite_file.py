@@ -57,6 +57,7 @@ def connect_writer(path: Path, *, timeout: float) -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"{path.as_uri()}?mode=rw", uri=True, timeout=timeout, isolation_level=None, check_same_thread=False
     )
+    connection.text_factory = _text
     try:
         _to_wal(connection, deadline=time.monotonic() + timeout)
         connection.execute("PRAGMA synchronous = FULL")
@@ -89,9 +90,16 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     alone = not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
     # Without a writable folder there can be no shared memory; with no WAL beside it the file is all there is.
     mode = "immutable=1" if alone else "mode=ro"
-    return sqlite3.connect(
+    connection = sqlite3.connect(
         f"{path.as_uri()}?{mode}", uri=True, timeout=30, isolation_level=None, check_same_thread=False
     )
+    connection.text_factory = _text
+    return connection
+
+
+def _text(data: bytes) -> str:
+    # Text that is damaged must reach whoever compares it, and be refused there.
+    return data.decode(errors="surrogateescape")
 
 
 def is_busy(error: sqlite3.Error) -> bool:
@@ -156,9 +164,17 @@ def explained(path: Path, done: str) -> Iterator[None]:
         yield
     except sqlite3.DatabaseError as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in _CORRUPT:
+        if code == sqlite3.SQLITE_CONSTRAINT:
+            # Nobody but an editor of the file can have put there what stands in our way.
+            raise LedgerCorruptError(
+                "audit.sequence", f"{path}: the sequence does not hold: {error}"
+            ) from error
+        if code in _CORRUPT or code == sqlite3.SQLITE_ERROR:
             raise LedgerCorruptError("audit.damaged", f"{path}: {error}") from error
         raise LedgerUnavailableError("audit.unavailable", f"{path}: cannot be {done}: {error}") from error
+    except UnicodeDecodeError as error:
+        # SQLite quotes what it stumbles over, as it stands.
+        raise LedgerCorruptError("audit.damaged", f"{path}: the database is malformed") from error
     except OSError as error:
         raise LedgerUnavailableError(
             "audit.unavailable", f"{path}: cannot be {done}: {error.strerror}"
