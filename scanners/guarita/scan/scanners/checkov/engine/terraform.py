@@ -11,7 +11,7 @@ from checkov.terraform import parser_utils, tf_parser
 from checkov.terraform.module_loading import module_finder
 from checkov.terraform.runner import Runner
 
-from . import suppress, witness
+from . import faster, suppress, witness
 
 MODULE = re.compile(r"^(?:module\.[^.\[]+(?:\[[^\]]*\])?\.)+")
 INDEX = re.compile(r"\[[^\]]*\]$")
@@ -143,3 +143,4 @@ def _watch() -> None:
 
 
 _watch()
+faster.install()
