@@ -42,4 +42,5 @@ def install() -> None:
         return value if isinstance(value, PLAIN) else copy.deepcopy(value)
 
     evaluate_terraform.evaluate = remembered
-    os.path.realpath = functools.lru_cache(MOST)(os.path.realpath)
+    realpath: Any = functools.lru_cache(MOST)(os.path.realpath)
+    os.path.realpath = realpath
