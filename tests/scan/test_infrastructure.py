@@ -82,6 +82,7 @@ CASES = {
         "CKV_DOCKER_8",
     ),
     "endless.Dockerfile": (DOCKERFILE + "RUN <<END\necho\n", "unparseable"),
+    "Dockerfile.py": ("# the image\nARG VERSION=1\n" + DOCKERFILE + "USER root\n", "CKV_DOCKER_8"),
     "Containerfile": (DOCKERFILE + "\nwhat is this\n", "unparseable"),
     "empty/Dockerfile": ("", "unparseable"),
     "none/Dockerfile": ("RUN true\n", "unparseable"),
@@ -119,6 +120,12 @@ def test_what_fails_open_elsewhere_does_not_here(scan, name):
 
 def test_the_run_is_unknown(scan):
     assert (scan.status, scan.report["result"], scan.report["problems"]) == (3, "unknown", [])
+
+
+def test_a_program_about_dockerfiles_is_none(repository):
+    repository.commit({"dockerfile.py": 'KNOWN = """\n  FROM x\n"""\n', "Dockerfile.md": "# How\n"})
+    scan = repository.scan(scanners=("infrastructure",))
+    assert (scan.status, scan.file("dockerfile.py")["rule"]) == (0, "not-asked")
 
 
 def test_lines_after_a_here_document_are_the_files_own(scan):

@@ -52,9 +52,9 @@ _OTHER_ENDING: Final = re.compile(
     r"\.(dockerignore|md|rst|txt|html|py|go|js|ts|java|rb|rs|sh|ya?ml|json|toml|png|svg)$", re.IGNORECASE
 )
 _FROM: Final = re.compile(
-    rb"^[ \t]*FROM[ \t]+(--\S+[ \t]+)*\S+([ \t]+AS[ \t]+\S+)?[ \t]*\r?$", re.IGNORECASE | re.MULTILINE
+    rb"\A\xef?\xbb?\xbf?(?:[ \t]*(?:#[^\n]*|ARG[ \t][^\n]*)?\r?\n)*[ \t]*FROM[ \t]", re.IGNORECASE
 )
-"""A whole instruction: `from os import path` in Python is none."""
+"""How a Dockerfile begins. Only this makes one of a file with the ending of another language."""
 _MARKS: Final = re.compile(
     rb"AWS::|AWSTemplateFormatVersion|deploymentTemplate\.json|[\"']?Resources[\"']?\s*:|\\[xuU]"
 )
@@ -68,7 +68,7 @@ def kind_of(file: TreeFile) -> Kind | None:
             return kind
     if _DOCKERFILE.search(file.path):
         other = _OTHER_ENDING.search(file.name)
-        return None if other and not _FROM.search(file.head) else Kind.DOCKERFILE
+        return None if other and not _FROM.match(file.head) else Kind.DOCKERFILE
     if file.suffix in {".yaml", ".yml", ".json", ".template"} and not file.binary:
         longer = file.size > len(file.head)
         return Kind.TEMPLATE if longer or _MARKS.search(file.head) else None
