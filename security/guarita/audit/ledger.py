@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +20,7 @@ from guarita.audit.notes.ed25519 import VerifyingKey
 from guarita.audit.notes.proof import TlogProof
 from guarita.audit.prove import prove
 from guarita.audit.query import Found, Query, select
+from guarita.audit.retention.entry import archived_entry
 from guarita.audit.sealing import erase as erasure
 from guarita.audit.sealing import fields
 from guarita.audit.sealing.fields import Sealer
@@ -184,6 +186,17 @@ class Ledger:
     def retire_keys(self) -> list[VerifyingKey]:
         """Take every signing key but the newest out of force, by a leaf each. Raises as `checkpoint`."""
         return self.signing.retire(self._append_own)
+
+    def prune(self, stop: int, *, size: int, root: str) -> Appended:
+        """Say in the log that an archive holds the bodies below `stop`, then delete them here.
+
+        The archive is of the first `size` entries, under this root (hex). Whoever calls has verified it:
+        `retention.archive` does. Gives that entry. Repeating it after an interruption finishes what is left.
+        """
+        now = time.time_ns() // 1_000_000
+        said = self._append_own(archived_entry(time=now, origin=self.origin, stop=stop, size=size, root=root))
+        self.store.prune(stop)
+        return said
 
     def close(self) -> None:
         """Write what is pending, sign a last checkpoint, and let go of the store.

@@ -13,6 +13,7 @@ from guarita.audit.errors import LedgerCorruptError
 from guarita.audit.keys.locate import key_source
 from guarita.audit.ledger import Ledger
 from guarita.audit.notes.ed25519 import VerifyingKey
+from guarita.audit.retention.reader import with_archive
 from guarita.audit.sealing.interface import KeyStore
 from guarita.audit.sealing.sqlite import SqliteKeys
 from guarita.audit.sealing.wrap import wrapping
@@ -20,6 +21,7 @@ from guarita.audit.signing import Signing
 from guarita.audit.stores.interface import Store
 from guarita.audit.stores.sqlite import SqliteStore
 from guarita.audit.stores.sqlite_file import FOLDER
+from guarita.audit.tiles.directory import TileDirectory
 from guarita.errors import UsageError
 
 DEFAULT_NAME = "ledger.db"
@@ -69,6 +71,7 @@ def open_configured(
     create: bool = True,
     read_only: bool = False,
     vkey: str | None = None,
+    archive: Path | None = None,
     check: bool = True,
 ) -> Ledger:
     """Open the ledger of `ledger_settings`, as `open_ledger` does. `vkey` wins over the configured one."""
@@ -81,6 +84,7 @@ def open_configured(
         vkey=vkey or found.vkey,
         checkpoint_every=found.checkpoint_every,
         sealing_key=found.sealing_key,
+        archive=archive,
         check=check,
     )
 
@@ -142,6 +146,7 @@ def open_ledger(
     vkey: str | None = None,
     checkpoint_every: int = EVERY,
     sealing_key: str | None = None,
+    archive: Path | None = None,
     check: bool = True,
 ) -> Ledger:
     """Open a ledger, or make it. Use it as a context manager: closing it signs a last checkpoint.
@@ -149,8 +154,9 @@ def open_ledger(
     `origin` names a new log, for checkpoints; an existing log keeps its name. `key` says where the signing key
     is (`PATH`, `env:VARIABLE`, `vault:MOUNT/NAME`, or `none` for a process that signs nothing); without it
     it is in $GUARITA_LEDGER_KEY, or beside a SQLite file, where it is made with the ledger. `vkey` pins the first
-    key of the log's chain. `sealing_key` says where the master key of the subjects' keys is, as in guarita.yaml. `check=False` leaves out the comparison with the last checkpoint, for one who
-    verifies anyway.
+    key of the log's chain. `sealing_key` says where the master key of the subjects' keys is, as in guarita.yaml. `archive` is a folder
+    of tiles that bodies are read from which are no longer in the store. `check=False` leaves out the comparison
+    with the last checkpoint, for one who verifies anyway.
 
     Raises UsageError when the URL or the key is wrong or nothing is there and `create` is False,
     LedgerUnavailableError when the place cannot be reached or written, LedgerCorruptError when the log is shorter
@@ -167,16 +173,17 @@ def open_ledger(
             index=0,
             hint="put the ledger back; to begin another, move its key away first",
         )
-    store = open_store(url, create=create and not read_only, read_only=read_only, origin=origin or known)
+    bare = open_store(url, create=create and not read_only, read_only=read_only, origin=origin or known)
     try:
+        store = bare if archive is None else with_archive(bare, TileDirectory(archive))
         signing = Signing(store, source, pinned)
         signing.prepare()
         if check:
             signing.check()
-        keys = key_store(store, sealing_key, read_only=read_only)
+        keys = key_store(bare, sealing_key, read_only=read_only)
         return Ledger(store, signing, keys, checkpoint_every=checkpoint_every)
     except BaseException:
-        store.close()
+        bare.close()
         raise
 
 

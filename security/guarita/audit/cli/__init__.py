@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from guarita.audit.cli.archive import archive
 from guarita.audit.cli.checkpoint import checkpoint, key
 from guarita.audit.cli.erase import erase
 from guarita.audit.cli.export import export
@@ -25,6 +26,7 @@ for command in (
     query,
     tail,
     export,
+    archive,
     ship,
     sinks,
     checkpoint,

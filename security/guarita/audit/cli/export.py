@@ -10,7 +10,7 @@ import click
 from rich.progress import Progress, TaskID
 from rich.text import Text
 
-from guarita.audit.cli.opening import opened
+from guarita.audit.cli.opening import archive_option, opened
 from guarita.audit.export.file import Written, export_lines
 from guarita.audit.export.lines import FORMATS
 from guarita.audit.ledger import Ledger
@@ -53,13 +53,14 @@ class OutputType(click.ParamType[Output]):
     required=True,
     help="tiles=FOLDER, jsonl[=FILE] or ocsf[=FILE]; may stand several times.",
 )
+@archive_option
 @command_options
-def export(context: Context, /, outputs: tuple[Output, ...]) -> ExitStatus:
+def export(context: Context, /, outputs: tuple[Output, ...], archive: Path | None) -> ExitStatus:
     """Export the log: as a C2SP tlog-tiles folder, as JSON lines, or as OCSF events.
 
     What is there already is kept, and what is new is added; an export that was interrupted goes on.
     """
-    with opened(context) as ledger, context.progress() as bars:
+    with opened(context, archive=archive) as ledger, context.progress() as bars:
         checkpoint = ledger.store.latest_checkpoint()
         for form, path in outputs:
             task = bars.add_task(form, total=None)

@@ -7,13 +7,14 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import click
 from rich.table import Table
 from rich.text import Text
 
-from guarita.audit.cli.opening import opened
+from guarita.audit.cli.opening import archive_option, opened
 from guarita.audit.events.common import SEVERITY
 from guarita.audit.query import Found, Query
 from guarita.cli import Context, command_options
@@ -87,10 +88,13 @@ def chosen(options: dict[str, Any]) -> Query:
 @click.command()
 @query_options
 @click.option("--limit", "-n", type=click.IntRange(1), metavar="N", help="The newest N only.")
+@archive_option
 @command_options
-def query(context: Context, /, limit: int | None, **options: Any) -> ExitStatus:
+def query(context: Context, /, limit: int | None, archive: Path | None, **options: Any) -> ExitStatus:
     """Find events. With --json one event a line, each with its index and leaf hash."""
-    with opened(context) as ledger:
+    with opened(context, archive=archive) as ledger:
+        if archived := ledger.archived:
+            context.note(f"entries 0 to {archived - 1} are archived and not searched: name --archive FOLDER")
         matching: Iterable[Found] = ledger.query(chosen(options), reveal=True)
         _show(context, matching if limit is None else deque(matching, maxlen=limit))
     return ExitStatus.PASSED

@@ -13,7 +13,7 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from guarita.audit.cli.opening import opened
+from guarita.audit.cli.opening import archive_option, opened
 from guarita.audit.ledger import Ledger
 from guarita.audit.locate import project
 from guarita.audit.sinks.build import build, pace, sections
@@ -56,9 +56,16 @@ def configured(context: Context, names: tuple[str, ...] = ()) -> tuple[list[Sink
     metavar="SECONDS",
     help="How long a sink that is down is tried without --follow.",
 )
+@archive_option
 @command_options
 def ship(
-    context: Context, /, names: tuple[str, ...], follow: bool, start: int | None, patience: float
+    context: Context,
+    /,
+    names: tuple[str, ...],
+    follow: bool,
+    start: int | None,
+    patience: float,
+    archive: Path | None,
 ) -> ExitStatus:
     """Copy entries to the sinks of guarita.yaml: each once at least, in order, each sink by itself.
 
@@ -70,7 +77,7 @@ def ship(
         raise UsageError("audit.no-sink", "no sinks are named", hint="name them under `ledger.sinks`")
     if start is not None and len(names) != 1:
         raise UsageError("audit.no-sink", "--from needs the one sink that is meant: --sink NAME")
-    with opened(context, read_only=False) as ledger:
+    with opened(context, read_only=False, archive=archive) as ledger:
         if start is not None:
             rewind(ledger, names[0], start)
         tasks = [

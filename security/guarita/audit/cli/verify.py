@@ -7,8 +7,10 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from guarita.audit.cli.opening import opened
+from guarita.audit.cli.opening import archive_option, opened
 from guarita.audit.prove import check_proof
+from guarita.audit.retention.archive import verify_archive
+from guarita.audit.tiles.directory import TileDirectory
 from guarita.audit.verify import Verified
 from guarita.cli import Context, command_options
 from guarita.errors import ExitStatus, UsageError
@@ -34,23 +36,33 @@ from guarita.errors import ExitStatus, UsageError
     help="The entry's bytes, for a proof that does not hold them.",
 )
 @click.option("--vkey", metavar="KEY", help="The log's first public key, as you know it (C2SP vkey).")
+@archive_option
 @command_options
 def verify(
-    context: Context, /, since: Path | None, proof: Path | None, entry: Path | None, vkey: str | None
+    context: Context,
+    /,
+    since: Path | None,
+    proof: Path | None,
+    entry: Path | None,
+    vkey: str | None,
+    archive: Path | None,
 ) -> ExitStatus:
     """Verify the log from its bytes: every leaf, every node, the sequence, every checkpoint.
 
     Exit status 0 when it holds, 1 when it does not (the message names the first wrong index), 3 when it
-    cannot be read.
+    cannot be read. Entries that are archived are verified by their hashes, and with --archive by their bytes
+    and tiles too.
     """
     if proof is not None or entry is not None:
         return _proof(context, proof, entry, vkey)
     note = None if since is None else _read(since)
-    with opened(context, vkey=vkey, check=False) as ledger, context.progress() as bars:
+    with opened(context, vkey=vkey, archive=archive, check=False) as ledger, context.progress() as bars:
         task = bars.add_task("leaves", total=None)
         verified = ledger.verify(
             since=note, progress=lambda done, total: bars.update(task, completed=done, total=total)
         )
+        if archive is not None:
+            verify_archive(ledger, TileDirectory(archive))
     if context.json:
         context.emit({"verified": verified})
     elif not context.quiet:
@@ -89,6 +101,9 @@ def _show(context: Context, verified: Verified) -> None:
         what += f", those from {verified.checked_from} on read anew"
     context.out.print(Text.assemble(("✓ ", "green"), what))
     lines = [("log", verified.origin), ("root", verified.root)]
+    if verified.archived:
+        known = f"entries 0 to {verified.archived - 1}, by their hashes alone; their bytes with --archive FOLDER"
+        lines.append(("archived", known))
     if verified.vkey is None:
         lines.append(("signed", "never: there is no checkpoint and no key"))
     else:
@@ -101,4 +116,4 @@ def _show(context: Context, verified: Verified) -> None:
         )
         lines.append(("key", f"{verified.vkey} ({whose})"))
     for name, text in lines:
-        context.out.print(f"  {name:<8}{text}", markup=False, soft_wrap=True)
+        context.out.print(f"  {name:<10}{text}", markup=False, soft_wrap=True)

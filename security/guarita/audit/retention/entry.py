@@ -8,6 +8,7 @@ import msgspec
 
 from guarita.audit.events import entity_management
 from guarita.audit.events.classes import EntityManagement
+from guarita.audit.stores.interface import RESERVED
 
 KIND: Final = "audit-log"
 """The entity's type in such an entry."""
@@ -16,7 +17,8 @@ KIND: Final = "audit-log"
 def archived_entry(*, time: int, origin: str, stop: int, size: int, root: str) -> EntityManagement:
     """Bodies below `stop` leave the store; an archive holds them under the root (hex) of the first `size`.
 
-    `time` is in ms since the epoch. The idempotency key makes a repeated attempt find the first entry.
+    `time` is in ms since the epoch. The idempotency key makes a repeated attempt find the first entry, and is
+    one that only the ledger itself may give.
     """
     return entity_management(
         time=time,
@@ -25,7 +27,7 @@ def archived_entry(*, time: int, origin: str, stop: int, size: int, root: str) -
         activity="delete",
         success=True,
         details={"archived_below": stop, "archive_size": size, "archive_root": root},
-        uid=f"guarita:archived:{stop}",
+        uid=f"{RESERVED}archived:{stop}",
     )
 
 
@@ -41,8 +43,13 @@ class _Entity(msgspec.Struct):
     type: str
 
 
+class _Metadata(msgspec.Struct):
+    uid: str
+
+
 class _Entry(msgspec.Struct):
     class_uid: int
+    metadata: _Metadata
     entity: _Entity
     unmapped: _Unmapped
 
@@ -59,4 +66,5 @@ def archived_below(body: bytes) -> int:
         entry = _decoder.decode(body)
     except msgspec.DecodeError:
         return 0
-    return entry.unmapped.guarita.archived_below if entry.entity.type == KIND else 0
+    ours = entry.entity.type == KIND and entry.metadata.uid.startswith(f"{RESERVED}archived:")
+    return entry.unmapped.guarita.archived_below if ours else 0
