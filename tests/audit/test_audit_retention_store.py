@@ -7,7 +7,7 @@ import pytest
 from guarita.audit import LedgerCorruptError, LedgerError, events, open_ledger
 from guarita.audit.merkle.nodes import Nodes
 from guarita.audit.merkle.proofs import inclusion_proof, verify_inclusion
-from guarita.audit.retention.entry import archived_below, archived_entry
+from guarita.audit.retention.entry import archived_below
 
 
 def filled(tmp_path, count=3000):
@@ -20,10 +20,7 @@ def filled(tmp_path, count=3000):
 
 
 def pruned(ledger, stop):
-    ledger.append(
-        archived_entry(time=1, origin=ledger.origin, stop=stop, size=ledger.size, root=ledger.root.hex())
-    )
-    ledger.store.prune(stop)
+    ledger.prune(stop, size=ledger.size, root=ledger.root.hex())
 
 
 def test_pruned_entries_keep_their_place_their_key_and_their_proofs(tmp_path):
@@ -84,9 +81,13 @@ def test_an_edited_hash_among_archived_entries_is_found(tmp_path):
 def test_only_the_logs_own_entry_counts():
     assert archived_below(b'{"archived_below":5}') == 0
     assert archived_below(b'"archived_below"') == 0
-    other = b'{"class_uid":3004,"entity":{"type":"secret"},"unmapped":{"guarita":{"archived_below":5}}}'
-    assert archived_below(other) == 0
-    assert archived_below(other.replace(b"secret", b"audit-log")) == 5
+    ours = (
+        b'{"class_uid":3004,"metadata":{"uid":"guarita.ledger:archived:5"},"entity":{"type":"audit-log"},'
+        b'"unmapped":{"guarita":{"archived_below":5}}}'
+    )
+    assert archived_below(ours) == 5
+    assert archived_below(ours.replace(b"audit-log", b"secret")) == 0
+    assert archived_below(ours.replace(b"guarita.ledger:", b"guarita:")) == 0
 
 
 def test_state_beside_the_log_is_swapped_only_from_what_was_read(tmp_path):

@@ -52,5 +52,7 @@ def archive(context: Context, /, before: int, folder: Path) -> ExitStatus:
     elif not context.quiet:
         count = done.stop - done.start
         said = f"{count} entries archived: {done.start} to {done.stop - 1}" if count else "nothing to archive"
-        context.out.print(Text.assemble(("✓ ", "green"), f"{said}; {folder} holds {done.size}"), soft_wrap=True)
+        context.out.print(
+            Text.assemble(("✓ ", "green"), f"{said}; {folder} holds {done.size}"), soft_wrap=True
+        )
     return ExitStatus.PASSED

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from guarita.audit.cli.checkpoint import write
-from guarita.audit.cli.opening import opened
+from guarita.audit.cli.opening import archive_option, opened
 from guarita.audit.cli.query import chosen, query_options
 from guarita.audit.notes.proof import SUFFIX
 from guarita.cli import Context, command_options
@@ -26,9 +26,17 @@ from guarita.errors import ExitStatus, UsageError
     help="A file; with --query a folder, which gets INDEX.tlog-proof for each.",
 )
 @query_options
+@archive_option
 @command_options
 def prove(
-    context: Context, /, index: int | None, by_query: bool, output: Path | None, **options: Any
+    context: Context,
+    /,
+    *,
+    index: int | None,
+    by_query: bool,
+    output: Path | None,
+    archive: Path | None,
+    **options: Any,
 ) -> ExitStatus:
     """Prove that an entry stands in the log: C2SP tlog-proof, with the entry itself in it.
 
@@ -39,7 +47,7 @@ def prove(
         raise UsageError("audit.prove", "name an INDEX, or say --query with what to look for")
     if by_query and output is None:
         raise UsageError("audit.prove", "name a folder for the proofs", hint="--output FOLDER")
-    with opened(context) as ledger:
+    with opened(context, archive=archive) as ledger:
         if index is not None:
             proofs = [ledger.prove(index)]
         else:

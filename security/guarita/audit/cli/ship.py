@@ -61,6 +61,7 @@ def configured(context: Context, names: tuple[str, ...] = ()) -> tuple[list[Sink
 def ship(
     context: Context,
     /,
+    *,
     names: tuple[str, ...],
     follow: bool,
     start: int | None,

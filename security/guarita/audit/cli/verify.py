@@ -41,6 +41,7 @@ from guarita.errors import ExitStatus, UsageError
 def verify(
     context: Context,
     /,
+    *,
     since: Path | None,
     proof: Path | None,
     entry: Path | None,
@@ -102,7 +103,9 @@ def _show(context: Context, verified: Verified) -> None:
     context.out.print(Text.assemble(("✓ ", "green"), what))
     lines = [("log", verified.origin), ("root", verified.root)]
     if verified.archived:
-        known = f"entries 0 to {verified.archived - 1}, by their hashes alone; their bytes with --archive FOLDER"
+        known = (
+            f"entries 0 to {verified.archived - 1}, by their hashes alone; their bytes with --archive FOLDER"
+        )
         lines.append(("archived", known))
     if verified.vkey is None:
         lines.append(("signed", "never: there is no checkpoint and no key"))
