@@ -21,9 +21,12 @@ def render(verdict):
     return reporter("text").render(verdict).decode()
 
 
-def shown(verdict, width, **console):
+def shown(verdict, width, *, force_terminal=True, color_system=None):
     sink = io.StringIO()
-    reporter("text").show(verdict, Console(file=sink, width=width, highlight=False, **console))
+    console = Console(
+        file=sink, width=width, highlight=False, force_terminal=force_terminal, color_system=color_system
+    )
+    reporter("text").show(verdict, console)
     return sink.getvalue()
 
 
@@ -55,10 +58,10 @@ def test_a_file_holds_no_escapes_whatever_the_environment_asks_for(monkeypatch, 
 
 
 def test_no_color_takes_the_colour_and_leaves_the_words(monkeypatch):
-    coloured = shown(verdicts.mixed(), 80, force_terminal=True, color_system="standard")
+    coloured = shown(verdicts.mixed(), 80, color_system="standard")
     assert re.search(r"\x1b\[[\d;]*[34]\d", coloured)
     monkeypatch.setenv("NO_COLOR", "1")
-    plain = shown(verdicts.mixed(), 80, force_terminal=True, color_system="standard")
+    plain = shown(verdicts.mixed(), 80, color_system="standard")
     assert not re.search(r"\x1b\[[\d;]*[34]\d", plain)
     assert re.sub(r"\x1b\[[\d;]*m", "", plain) == re.sub(r"\x1b\[[\d;]*m", "", coloured)
 
@@ -146,3 +149,7 @@ def test_a_line_of_code_is_cut_at_the_width_and_the_place_never_is():
     (code,) = [line for line in text.splitlines() if "▶" in line]
     assert len(code) == 80
     assert code.endswith("…")
+
+
+def test_a_log_is_as_wide_as_a_file():
+    assert shown(verdicts.mixed(), 40, force_terminal=False) == shown(verdicts.mixed(), 100)

@@ -38,7 +38,7 @@ OF_A_RULE = 5
 """Findings of one rule shown with their code; the next ones are named by their place."""
 NAMED = 10
 WIDTH = 100
-"""Columns of a report that is written to a file."""
+"""Columns of a report that goes to a file or a log, where nobody says how wide it is."""
 NARROW = 70
 """Columns below which the table of scanners leaves out what is not needed to trust the answer."""
 COLOURS = {
@@ -64,11 +64,14 @@ class TextReporter(Reporter):
 
     def render(self, verdict: Verdict) -> bytes:
         sink = io.StringIO()
-        self.show(verdict, Console(file=sink, width=WIDTH, color_system=None, highlight=False))
+        self.show(verdict, Console(file=sink, width=WIDTH, force_terminal=False, highlight=False))
         return "".join(f"{line.rstrip()}\n" for line in sink.getvalue().splitlines()).encode()
 
     def show(self, verdict: Verdict, console: Console) -> None:
-        """Write the report to a console, in its width and colours."""
+        """Write the report to a console, in its width and colours; to a log in plain words and `WIDTH`."""
+        if not console.is_terminal:
+            width = max(console.width, WIDTH)
+            console = Console(file=console.file, width=width, color_system=None, highlight=False)
         _unknown(verdict, console)
         _failing(verdict.failing, console)
         _others(verdict, console)
