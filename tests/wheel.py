@@ -9,6 +9,10 @@ wanted = (
     "guarita/config/load.py",
     "guarita/policy/gate/judge.py",
     "guarita/scan/cli.py",
+    "guarita/scan/reports/html/page.html.j2",
+    "guarita/scan/reports/html/page.css",
+    "guarita/scan/reports/html/page.js",
+    "guarita/scan/reports/schema/guarita-report.schema.json",
 )
 missing = [name for name in wanted if name not in names]
 strange = [name for name in names if name.startswith("tests") or name == "guarita/__init__.py"]
