@@ -66,6 +66,7 @@ CASES = {
     "broken/main.tf": (PUBLIC + 'resource "aws_s3_bucket" "x" {\n', "unparseable"),
     "broken/other.tf": (BUCKET.format(name="other"), "CKV_AWS_20"),
     "nameless/main.tf": ('resource "aws_s3_bucket" {\n  acl = "public-read"\n}\n', "unparseable"),
+    "moved/main.tf": ("moved {\n  from = aws_vpc.a\n  to   = aws_vpc.b\n}\n" + PUBLIC, "scanned"),
     "binary/main.tf": (bytes(range(256)), "unparseable"),
     "values/main.tf": (
         'variable "acl" { default = "private" }\nresource "aws_s3_bucket" "v" {\n  acl = var.acl\n}\n',

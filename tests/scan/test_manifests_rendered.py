@@ -122,6 +122,7 @@ KUSTOMIZATIONS = {
     "base/pod.yaml": BAD,
     "overlay/kustomization.yaml": "resources: [../base]\nnamespace: production\npatches: [{path: patch.yaml}]\n",
     "overlay/patch.yaml": PATCHED.replace("{name: shop}", "{name: shop, namespace: shop}"),
+    "prefix/kustomization.yaml": "resources: [../base]\nnamePrefix: eu-\nnameSuffix: -b\n",
     "whole/kustomization.yaml": "resources: [../base]\n"
     "patches: [{path: pod.yaml, target: {kind: Nothing}}]\n",
     "whole/pod.yaml": BAD.replace("name: bad", "name: whole"),
@@ -186,7 +187,9 @@ def test_a_fault_of_the_base_is_one_finding_for_all_overlays(kustomizations):
     found = [f for f in kustomizations.findings() if f["rule"] == "CKV_K8S_16" and "bad" in f["resource"]]
     (found,) = found
     assert found["location"]["path"] == "base/pod.yaml"
-    assert "kustomize:overlay/kustomization.yaml" in found["also"]
+    assert {"kustomize:overlay/kustomization.yaml", "kustomize:prefix/kustomization.yaml"} <= set(
+        found["also"]
+    )
 
 
 def test_a_patch_is_not_judged_as_a_whole_deployment(kustomizations):

@@ -53,9 +53,7 @@ def judge(
                 errors.setdefault(file.path, reason)
         if problems := answer["problems"]:
             # checkov left something out and says not where: nobody vouches for any of these files.
-            errors.update(
-                {file.path: f"checkov: {problems[0][:200]}" for file in files if file.path not in errors}
-            )
+            errors.update({file.path: f"checkov: {problems[0]}" for file in files if file.path not in errors})
     outcomes = {
         file.path: Outcome(status=FileStatus.UNPARSEABLE, reason=f"infrastructure: {errors[file.path]}")
         if file.path in errors

@@ -142,7 +142,9 @@ class _Builder:
         self._job = job
         self._command = [binary.path, "build" if binary.path.name == "kustomize" else "kustomize"]
         self._answers = answers
-        self._known = {_key(answer, answer["key"]): answer for answer in answers}
+        self._known: defaultdict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+        for answer in answers:
+            self._known[_key(answer, answer["key"])].append(answer)
         self._builds = 0
 
     def build(self, current: Kustomization) -> str:
@@ -168,31 +170,31 @@ class _Builder:
     def _report(self, current: Kustomization, found: dict[str, Any], key: tuple[str, ...]) -> None:
         """Report a finding at the kustomization, unless it came from below: then note that it is there too."""
         place = str(current.file.staged)
-        known = self._known.get(key)
-        if known is not None:
-            note = f"kustomize:{current.file.path}"
-            if known["key"] != place and note not in known.setdefault("also", []):
-                known["also"].append(note)
-            return
-        line = _line(current.file, found)
+        name = _name(found)
+        # A kustomization may put words before and after a name.
+        for known in self._known[key]:
+            if _name(known) in name:
+                note = f"kustomize:{current.file.path}"
+                if known["key"] != place and note not in known.setdefault("also", []):
+                    known["also"].append(note)
+                return
+        line = _line(current.file, name)
         found.update(key=place, line=line, end_line=line)
-        self._known[key] = found
+        self._known[key].append(found)
         self._answers.append(found)
 
 
 def _key(found: Mapping[str, Any], origin: str) -> tuple[str, ...]:
-    return (origin, found["rule"], str(found["kind"]), found["part"], _bare(found["resource"]))
+    return (origin, found["rule"], found["kind"], found["part"])
 
 
-def _bare(resource: str) -> str:
-    """A resource without its namespace, which a kustomization may set."""
-    kind, _, rest = resource.partition(".")
-    return f"{kind}.{rest.partition('.')[2]}"
+def _name(found: Mapping[str, Any]) -> str:
+    """The name of a resource without its kind and its namespace, which a kustomization may set."""
+    return str(found["resource"].split(".", 2)[2])
 
 
-def _line(file: TreeFile, found: Mapping[str, Any]) -> int:
+def _line(file: TreeFile, name: str) -> int:
     """The line of the kustomization that names the resource, else the first."""
-    name = found["resource"].split(".", 2)[2]
     lines = file.read().decode("utf-8", "replace").splitlines()
     return next((number for number, line in enumerate(lines, 1) if name in line), 1)
 

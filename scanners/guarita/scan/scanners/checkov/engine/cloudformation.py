@@ -29,7 +29,7 @@ def judge(request: dict[str, Any]) -> dict[str, Any]:
         raise UnreadableError("checkov cannot read it as a CloudFormation template")
     return {
         "findings": list(_findings(report, key)),
-        "problems": [*witness.raised, *witness.warnings()],
+        "problems": [*witness.raised, *witness.lost()],
         "resources": sorted(report.resources),
     }
 

@@ -16,6 +16,8 @@ from . import faster, suppress, witness
 MODULE = re.compile(r"^(?:module\.[^.\[]+(?:\[[^\]]*\])?\.)+")
 INDEX = re.compile(r"\[[^\]]*\]$")
 LOCAL = ("./", "../")
+JUDGED = ("resource", "data", "module", "provider", "variable")
+"""Blocks that checkov judges, or that decide what it sees. Others (`moved`, `import`) it may leave out."""
 _dropped: list[str] = []
 """Files of which checkov left a block out since the last run."""
 
@@ -44,7 +46,7 @@ def judge(request: dict[str, Any]) -> dict[str, Any]:
     for path in sorted(files):
         if str(path) not in seen and _says_something(path):
             errors.setdefault(_relative(str(path), root), "checkov did not take it up")
-    problems = [*witness.warnings(), *witness.raised]
+    problems = [*witness.lost(), *witness.raised]
     known = {str(path): suppress.comments(path) for path in files}
     findings = [*_findings(report, root, known), *_remote(runner, root, known)]
     return {"findings": findings, "errors": errors, "problems": problems}
@@ -126,7 +128,7 @@ def _watch() -> None:
     def watched(step: Any) -> Any:
         def run(blocks: Any) -> Any:
             kept = step(blocks)
-            if sum(map(len, kept.values())) != sum(map(len, blocks.values())):
+            if any(len(kept.get(kind, ())) != len(blocks.get(kind, ())) for kind in JUDGED):
                 _dropped.append(current[0])
             return kept
 

@@ -10,6 +10,20 @@ from checkov.runner_filter import RunnerFilter
 
 FILTER = RunnerFilter(show_progress_bar=False)
 """All checks, nothing downloaded."""
+LOST = {
+    "Unable to load module": "a module could not be loaded",
+    "failed to load via": "a module could not be loaded",
+    "does not have source attribute": "a module has no source",
+    "Failed to add block": "a block was left out",
+    "Failed to get module name": "a module's resource was left out",
+    "Failed to find context": "a resource was left out of the checks over several",
+    "Did not find context": "a resource was left out of the checks over several",
+    "Failed in connecting module": "a module's provider was left out",
+    "graph edge evaluation loops": "values were not followed to their end",
+    "as it is not a valid": "a file was left out",
+    "Failed to create a new template": "values were not followed to their end",
+}
+"""What checkov says when it leaves something out, and what that means. Its other warnings lose nothing."""
 raised: list[str] = []
 """The checks that raised since the last `reset`, with what they looked at."""
 
@@ -36,9 +50,11 @@ def reset() -> None:
     logging.disable(logging.INFO)
 
 
-def warnings() -> list[str]:
-    """What checkov warned of since the last `reset`."""
-    return list(_kept.messages)
+def lost() -> list[str]:
+    """What checkov warned of since the last `reset` that leaves something unjudged, in our words: its own
+    quote the content.
+    """
+    return sorted({words for message in _kept.messages for start, words in LOST.items() if start in message})
 
 
 def _watch() -> None:
