@@ -51,9 +51,7 @@ def reset() -> None:
 
 
 def lost() -> list[str]:
-    """What checkov warned of since the last `reset` that leaves something unjudged, in our words: its own
-    quote the content.
-    """
+    """What checkov left out since the last `reset`. In our words: its own quote the content."""
     return sorted({words for message in _kept.messages for start, words in LOST.items() if start in message})
 
 
