@@ -7,6 +7,7 @@ import click
 from guarita.audit.cli.archive import archive
 from guarita.audit.cli.checkpoint import checkpoint, key
 from guarita.audit.cli.erase import erase
+from guarita.audit.cli.evidence import evidence
 from guarita.audit.cli.export import export
 from guarita.audit.cli.prove import prove
 from guarita.audit.cli.query import query, tail
@@ -33,5 +34,6 @@ for command in (
     key,
     erase,
     witness,
+    evidence,
 ):
     audit.add_command(command)

@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
+from guarita import config
 from guarita.audit.ledger import Ledger
-from guarita.audit.locate import open_configured
+from guarita.audit.locate import open_configured, project
 from guarita.cli import Context
 
 
@@ -41,3 +42,9 @@ def archive_option(function: Callable[..., Any]) -> Callable[..., Any]:
         metavar="FOLDER",
         help="Where `guarita audit archive` put the entries that are no longer in the ledger.",
     )(function)
+
+
+def ledger_section(context: Context) -> config.LedgerSection:
+    """What the project's guarita.yaml says of its ledger; the defaults where there is no such file."""
+    file = context.config or project() / config.FILE_NAME
+    return config.load(file).ledger if file.exists() else config.LedgerSection()

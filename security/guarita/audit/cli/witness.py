@@ -10,11 +10,9 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from guarita import config
-from guarita.audit.cli.opening import opened
+from guarita.audit.cli.opening import ledger_section, opened
 from guarita.audit.errors import LedgerUnavailableError
 from guarita.audit.keys.local import FileKeys, LocalSigner
-from guarita.audit.locate import project
 from guarita.audit.notes.cosignature import CosigningKey, WitnessKey
 from guarita.audit.notes.ed25519 import SigningKey, VerifyingKey
 from guarita.audit.witness.client import WitnessAddress
@@ -110,7 +108,7 @@ def collect_command(
     Exit status 0 when the quorum has cosigned; 1 when a witness says that it was shown another log under this
     name; 3 when too few could be had.
     """
-    section = _section(context)
+    section = ledger_section(context)
     witnesses = [_address(*one.split("=", 1)) for one in named] or [
         _address(one.url, one.vkey) for one in section.witnesses
     ]
@@ -172,11 +170,6 @@ def _server(listen: str, serving: Witness) -> WitnessServer:
         return WitnessServer((host.strip("[]"), int(port)), serving)
     except (OSError, OverflowError) as error:
         raise LedgerUnavailableError("audit.listen", f"{listen}: cannot listen there: {error}") from error
-
-
-def _section(context: Context) -> config.LedgerSection:
-    file = context.config or project() / config.FILE_NAME
-    return config.load(file).ledger if file.exists() else config.LedgerSection()
 
 
 def _address(url: str, vkey: str = "") -> WitnessAddress:
