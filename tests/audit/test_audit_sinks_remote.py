@@ -214,6 +214,29 @@ def test_a_refusal_ends_the_run_at_once_and_is_told_without_secrets(ledger, requ
     assert cursors(ledger.store)["x"].failure is None
 
 
+@pytest.mark.parametrize("token", [None, "OURS"])
+def test_s3_credentials_of_the_configuration_are_not_mixed_with_the_environments(
+    ledger, s3, monkeypatch, token
+):
+    for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN"):
+        monkeypatch.setenv(f"AWS_{name}", "THEIRS")
+    keys = {"access_key_id": Secret("OURS"), "secret_access_key": Secret("b")}
+    keys |= {"session_token": Secret(token)} if token else {}
+    for credentials_, known, known_token in ((keys, "OURS", token), ({}, "THEIRS", "THEIRS")):
+        sink = S3Sink(
+            "bucket",
+            known,
+            region="us-east-1",
+            endpoint=s3.url,
+            timeout=20,
+            credentials=lambda c=credentials_: c,
+        )
+        ship(ledger, sink, name=known.lower(), batch=COUNT)
+        headers = {name.lower(): value for name, value in s3.requests[-1][2].items()}
+        assert f"Credential={known}/" in headers["authorization"]
+        assert headers.get("x-amz-security-token") == known_token
+
+
 def test_two_shippers_of_one_sink_do_each_other_no_harm(ledger, s3):
     shippers = [Shipper(ledger, "x", s3_sink(s3), batch=7, pace=QUICK) for _ in range(2)]
     threads = [threading.Thread(target=shipper.run) for shipper in shippers]

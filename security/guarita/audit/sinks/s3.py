@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 import obstore
@@ -23,6 +23,9 @@ from obstore.store import S3Store
 from guarita.audit.events.secret import Secret
 from guarita.audit.export.lines import json_line
 from guarita.audit.sinks.interface import Batch, Sink, SinkRefusedError, SinkUnavailableError
+
+if TYPE_CHECKING:
+    from obstore.store import S3Credential
 
 _DIGITS: Final = 20
 
@@ -94,8 +97,17 @@ class S3Sink(Sink):
         return "/".join(part for part in (self._prefix, log, file) if part)
 
     def _store(self) -> S3Store:
-        secrets: dict[str, Any] = {name: value.reveal() for name, value in self._credentials().items()}
-        return S3Store(self._bucket, **self._options, **secrets)
+        named = {name: value.reveal() for name, value in self._credentials().items()}
+        if not named:
+            return S3Store(self._bucket, **self._options)
+        # As a whole: given one by one they would be mixed with a session token of the environment.
+        whole: S3Credential = {
+            "access_key_id": named["access_key_id"],
+            "secret_access_key": named["secret_access_key"],
+            "token": named.get("session_token"),
+            "expires_at": None,
+        }
+        return S3Store(self._bucket, **self._options, credential_provider=lambda: whole)
 
     def _compare(self, name: str, there: bytes, content: bytes) -> None:
         try:
