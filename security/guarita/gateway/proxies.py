@@ -1,0 +1,115 @@
+"""Declared proxies: whose word about the client counts, and how far."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from guarita.gateway.interface import Headers
+from guarita.gateway.refusal import RefusalError
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+FORWARDED = frozenset(
+    {b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port",
+     b"x-forwarded-uri", b"x-forwarded-method", b"x-forwarded-prefix", b"x-forwarded-client-cert",
+     b"x-original-uri", b"x-original-url", b"x-original-method", b"x-rewrite-url", b"x-real-ip",
+     b"x-http-method", b"x-http-method-override", b"x-method-override"}
+)  # fmt: skip
+"""Headers by which a proxy speaks for a client, or a client tries to."""
+
+
+class PeerError(RefusalError):
+    """Somebody speaks for a client who was not declared to."""
+
+    status = 400
+    error = "invalid_request"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request comes from, as far as it is known for certain."""
+
+    client: str
+    scheme: str
+    host: str
+
+
+class Proxies:
+    """The addresses whose forwarding headers are believed: the ingress, and nobody else."""
+
+    def __init__(self, declared: Iterable[str] = ()) -> None:
+        """`declared` are addresses or networks (`10.0.0.0/8`). Raises ValueError for what is neither."""
+        self._networks: tuple[Network, ...] = tuple(ipaddress.ip_network(item) for item in declared)
+        self.trusts = functools.lru_cache(maxsize=1024)(self._trusts)
+
+    def _trusts(self, peer: str) -> bool:
+        try:
+            address = ipaddress.ip_address(peer.partition("%")[0])
+        except ValueError:
+            return False
+        mapped = getattr(address, "ipv4_mapped", None)
+        address = mapped or address
+        return any(address in network for network in self._networks if network.version == address.version)
+
+    def origin(self, headers: Headers, *, peer: str, scheme: str, host: str) -> Origin:
+        """The client behind declared proxies: from the right, the first address that is no proxy.
+
+        Raises PeerError `request.undeclared-proxy` where a peer that was not declared sends a header by
+        which it would speak for somebody, and `request.forwarded` where a declared one's cannot be read.
+        """
+        said = [(name, value) for name, value in headers if name in FORWARDED]
+        if not said:
+            return Origin(peer, scheme, host)
+        if not self.trusts(peer):
+            raise PeerError(
+                "request.undeclared-proxy",
+                "a peer that is no declared proxy sends a forwarding header",
+                hint="declare the proxy in gateway.proxies, or let it drop the client's headers",
+            )
+        return Origin(
+            client=self._client(said, peer),
+            scheme=_single(said, b"x-forwarded-proto", {"http", "https", "ws", "wss"}) or scheme,
+            host=_single(said, b"x-forwarded-host") or host,
+        )
+
+    def _client(self, said: Headers, peer: str) -> str:
+        if any(name == b"forwarded" for name, _ in said):
+            # RFC 7239 beside the older headers: which of them the proxy wrote cannot be told.
+            raise PeerError("request.forwarded", "the header Forwarded is not read here; use X-Forwarded-For")
+        chain = [
+            item.strip()
+            for name, value in said
+            if name == b"x-forwarded-for"
+            for item in value.decode("latin-1").split(",")
+        ]
+        client = peer
+        for hop in reversed(chain):
+            if not self.trusts(client):
+                break
+            client = _address(hop)
+        return client
+
+
+def _address(hop: str) -> str:
+    """An address without its port. Raises PeerError."""
+    text = hop
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError as error:
+        raise PeerError("request.forwarded", "a forwarding header names what is no address") from error
+
+
+def _single(said: Headers, name: bytes, allowed: set[str] | None = None) -> str:
+    """The value of a forwarding header that a proxy sets once, or nothing. Raises PeerError."""
+    found = [value.decode("latin-1") for key, value in said if key == name]
+    if not found:
+        return ""
+    if len(found) > 1 or "," in found[0] or (allowed and found[0] not in allowed):
+        raise PeerError("request.forwarded", f"the header {name.decode()} does not say one thing")
+    return found[0]
