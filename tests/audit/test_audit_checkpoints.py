@@ -21,13 +21,8 @@ def fill(ledger, count, start=0):
     ledger.append_all([event(number) for number in range(start, start + count)])
 
 
-@pytest.fixture
-def url(tmp_path):
-    return str(tmp_path / "l.db")
-
-
-def test_a_checkpoint_is_a_signed_note_of_size_and_root(url):
-    with open_ledger(url, origin="example.com/log") as ledger:
+def test_a_checkpoint_is_a_signed_note_of_size_and_root(place):
+    with place.open(origin="example.com/log") as ledger:
         fill(ledger, 3)
         made = ledger.checkpoint()
         key = VerifyingKey.parse(made.signed_by[0])
@@ -39,21 +34,21 @@ def test_a_checkpoint_is_a_signed_note_of_size_and_root(url):
         assert [one.size for one in (ledger.checkpoint(), *ledger.checkpoints())] == [4, 3, 4]
 
 
-def test_closing_leaves_a_checkpoint_and_reading_leaves_none(url):
-    with open_ledger(url) as ledger:
+def test_closing_leaves_a_checkpoint_and_reading_leaves_none(place):
+    with place.open() as ledger:
         fill(ledger, 5)
-    with open_ledger(url, read_only=True) as ledger:
+    with place.open(read_only=True) as ledger:
         assert [one.size for one in ledger.checkpoints()] == [5]
         with pytest.raises(LedgerError):
             ledger.append(event(9))
-    with open_ledger(url) as ledger:
+    with place.open() as ledger:
         assert ledger.size == 5
-    with open_ledger(url) as ledger:
+    with place.open() as ledger:
         assert [one.size for one in ledger.checkpoints()] == [5]
 
 
-def test_a_checkpoint_is_made_every_so_many_entries(url):
-    with open_ledger(url, checkpoint_every=10) as ledger:
+def test_a_checkpoint_is_made_every_so_many_entries(place):
+    with place.open(checkpoint_every=10) as ledger:
         for _ in range(4):
             fill(ledger, 25)
             until = time.monotonic() + 30
@@ -94,52 +89,53 @@ def test_what_no_checkpoint_covers_is_told_at_the_close():
     assert Checkpointer(sign).close() is False
 
 
-def test_a_signature_of_a_witness_stays_on_the_checkpoint(url):
-    with open_ledger(url) as ledger:
+def test_a_signature_of_a_witness_stays_on_the_checkpoint(place):
+    with place.open() as ledger:
         fill(ledger, 2)
         made = ledger.checkpoint()
         ledger.store.save_checkpoint(
             Checkpoint(2, with_signatures(made.note, "— witness.example AAAAAAAA\n"))
         )
         assert "witness.example" in ledger.checkpoint().note
-    with open_ledger(url) as ledger:
+    with place.open() as ledger:
         assert "witness.example" in ledger.checkpoints()[0].note
 
 
-def test_verify_counts_checkpoints_and_says_whose_word_it_takes(url):
-    with open_ledger(url) as ledger:
+def test_verify_counts_checkpoints_and_says_whose_word_it_takes(place):
+    with place.open() as ledger:
         fill(ledger, 300)
         vkey = ledger.checkpoint().signed_by[0]
         fill(ledger, 7)
-    with open_ledger(url, read_only=True) as ledger:
+    with place.open(read_only=True) as ledger:
         verified = ledger.verify()
         assert (verified.size, verified.signed, verified.checkpoints) == (307, 307, 2)
         assert (verified.vkey, verified.pinned) == (vkey, False)
-    with open_ledger(url, read_only=True, vkey=vkey) as ledger:
+    with place.open(read_only=True, vkey=vkey) as ledger:
         assert ledger.verify().pinned is True
 
 
-def test_another_pinned_key_is_refused(url):
-    with open_ledger(url, origin="o") as ledger:
+def test_another_pinned_key_is_refused(place, tmp_path):
+    with place.open(origin="o") as ledger:
         fill(ledger, 3)
     for wrong, code in (("o", "audit.signature"), ("p", "audit.origin")):
         pinned = SigningKey.generate(wrong).public.vkey
         with pytest.raises(LedgerCorruptError) as caught:
-            open_ledger(url, read_only=True, vkey=pinned)
+            place.open(read_only=True, vkey=pinned)
         assert caught.value.code == code
-    with open_ledger(url + "2", origin="o", key="none") as ledger:
+    other = str(tmp_path / "other.db")
+    with open_ledger(other, origin="o", key="none") as ledger:
         fill(ledger, 3)
         assert ledger.checkpoints() == []
     with (
-        open_ledger(url + "2", read_only=True, vkey=SigningKey.generate("o").public.vkey) as ledger,
+        open_ledger(other, read_only=True, vkey=SigningKey.generate("o").public.vkey) as ledger,
         pytest.raises(ProofError) as caught,
     ):
         ledger.verify()
     assert caught.value.code == "audit.no-checkpoint"
 
 
-def test_verify_since_a_checkpoint_reads_what_came_after(url):
-    with open_ledger(url) as ledger:
+def test_verify_since_a_checkpoint_reads_what_came_after(place):
+    with place.open() as ledger:
         fill(ledger, 700)
         since = ledger.checkpoint()
         assert ledger.verify(since=since.note).checked_from == 700
@@ -172,9 +168,10 @@ def test_a_log_that_does_not_continue_a_checkpoint_given_away_is_refused(tmp_pat
         assert (caught.value.code, caught.value.index) == ("audit.shrunk", 9)
 
 
-def test_nothing_is_signed_that_does_not_continue_the_last_checkpoint(url):
+def test_nothing_is_signed_that_does_not_continue_the_last_checkpoint(tmp_path):
     import sqlite3
 
+    url = str(tmp_path / "l.db")
     with open_ledger(url) as ledger:
         fill(ledger, 300)
         ledger.checkpoint()
@@ -190,8 +187,8 @@ def test_nothing_is_signed_that_does_not_continue_the_last_checkpoint(url):
         assert connection.execute("SELECT count(*) FROM checkpoint").fetchone() == (1,)
 
 
-def test_an_empty_log_can_be_signed(url):
-    with open_ledger(url) as ledger:
+def test_an_empty_log_can_be_signed(place):
+    with place.open() as ledger:
         assert read_checkpoint(ledger.checkpoint().note).size == 0
         fill(ledger, 1)
         assert ledger.verify().checkpoints == 1

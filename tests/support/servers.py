@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sysconfig
@@ -62,3 +63,85 @@ def openbao(folder):
     with stopping(process):
         wait_until(unsealed, process, log=log)
         yield address, process
+
+
+PG_BIN = max(
+    Path("/usr/lib/postgresql").glob("*/bin"), default=Path("/usr/bin"), key=lambda path: path.parent.name
+)
+
+
+class Postgres:
+    """A PostgreSQL server of Debian's package with durable commits, that can be stopped and started again."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.port = free_port()
+        self.data = self.folder / "data"
+        # The server refuses to run as root.
+        self.user = (
+            ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--"]
+            if os.geteuid() == 0
+            else []
+        )
+        if self.user:
+            for parent in (self.folder, *self.folder.parents[:-2]):
+                parent.chmod(parent.stat().st_mode | 0o011)
+            subprocess.run(["chown", "postgres:", self.folder], check=True)
+        self._run("initdb", "-D", self.data, "-U", "guarita", "-A", "trust", "-E", "UTF8", "--no-sync")
+        self.process = None
+        self.start()
+
+    def _run(self, program, *arguments):
+        done = subprocess.run(
+            [*self.user, PG_BIN / program, *arguments],
+            capture_output=True,
+            text=True,
+            cwd=self.folder,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(f"{program}: {done.stdout}{done.stderr}")
+
+    def start(self):
+        with (self.folder / "log").open("a") as out:
+            self.process = subprocess.Popen(
+                [*self.user, PG_BIN / "postgres", "-D", self.data, "-p", str(self.port), "-k", self.folder,
+                 "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"],
+                stdout=out, stderr=out, cwd=self.folder,
+            )  # fmt: skip
+
+        def ready():
+            done = subprocess.run(
+                [PG_BIN / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)], check=False
+            )
+            return done.returncode == 0
+
+        wait_until(ready, self.process, log=self.folder / "log")
+
+    def stop(self, how=signal.SIGQUIT):
+        """SIGQUIT: at once, as a crash that is recovered from at the next start."""
+        self.process.send_signal(how)
+        self.process.wait()
+
+    def url(self, **query):
+        """A ledger's place; a schema names one of many."""
+        text = "&".join(f"{name}={value}" for name, value in query.items())
+        return f"postgresql://guarita@127.0.0.1:{self.port}/postgres?{text}"
+
+    def processes(self):
+        """The server's own processes and those of its connections."""
+        found = subprocess.run(
+            ["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False
+        ).stdout.split()
+        return [self.process.pid, *map(int, found)]
+
+
+@contextlib.contextmanager
+def postgres(folder):
+    server = Postgres(folder)
+    try:
+        yield server
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            server.process.send_signal(signal.SIGCONT)
+        server.stop()

@@ -22,7 +22,7 @@ from guarita.audit.stores.interface import Store
 from guarita.audit.stores.sqlite import SqliteStore
 from guarita.audit.stores.sqlite_file import FOLDER
 from guarita.audit.tiles.directory import TileDirectory
-from guarita.errors import UsageError
+from guarita.errors import MissingExtraError, UsageError
 
 DEFAULT_NAME = "ledger.db"
 KEY_SUFFIX = ".key"
@@ -115,12 +115,20 @@ def open_store(url: str, *, create: bool = True, read_only: bool = False, origin
     if path is not None:
         return SqliteStore(path, create=create, read_only=read_only, origin=origin)
     if urlsplit(url).scheme in {"postgresql", "postgres"}:
-        raise UsageError("audit.url", "PostgreSQL is not built in yet")
+        return _postgres(url, create=create, read_only=read_only, origin=origin)
     raise UsageError(
         "audit.url",
         f"no ledger store for {urlsplit(url).scheme}://",
         hint="sqlite:///PATH, postgresql://…, or a plain path",
     )
+
+
+def _postgres(url: str, *, create: bool, read_only: bool, origin: str | None) -> Store:
+    try:
+        from guarita.audit.stores.postgres import PostgresStore  # noqa: PLC0415  # needs an extra
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("ledger-postgres", error.name or "psycopg") from error
+    return PostgresStore(url, create=create, read_only=read_only, origin=origin)
 
 
 def sqlite_path(url: str) -> Path | None:
