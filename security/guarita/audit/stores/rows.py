@@ -23,6 +23,8 @@ _BITS = 63
 def leaf(row: Row) -> Leaf:
     """`(index, hash, body, uid)`. Raises LedgerCorruptError with the index."""
     index, hash_, body, uid = row
+    if type(index) is not int:
+        raise LedgerCorruptError("audit.sequence", "an entry has no index")
     if type(hash_) is not bytes or type(body) is not bytes or (uid is not None and type(uid) is not str):
         raise LedgerCorruptError(
             "audit.edited", f"leaf {index}: a value of another type was put in", index=index
@@ -30,8 +32,10 @@ def leaf(row: Row) -> Leaf:
     return Leaf(index, hash_, body, uid)
 
 
-def hash_of(value: object, level: int, index: int) -> bytes:
+def hash_of(value: object, level: int, index: object) -> bytes:
     """The hash of a leaf (level 0) or node. Raises LedgerCorruptError with the first leaf below it."""
+    if type(index) is not int:
+        raise LedgerCorruptError("audit.sequence", f"a hash of tile level {level} has no index")
     if type(value) is not bytes or len(value) != HASH_SIZE:
         first = index << (TILE_HEIGHT * level)
         what = f"the stored node {level}/{index}" if level else f"leaf {index}"
@@ -69,7 +73,7 @@ def head(row: Row) -> CompactRange:
 def checkpoint(row: Row) -> Checkpoint:
     """`(size, note, digest)`. Raises LedgerCorruptError."""
     size, note, kept = row
-    if type(note) is not str or kept != digest(note):
+    if type(size) is not int or type(note) is not str or kept != digest(note):
         raise LedgerCorruptError(
             "audit.checkpoint", f"the checkpoint filed at size {size} is not what was filed"
         )
