@@ -14,13 +14,15 @@ import sysconfig
 import textwrap
 from pathlib import Path
 
+import hvac
 import pytest
+import servers
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guarita.audit import LedgerCorruptError, Personal, Query, events, open_ledger
+from guarita.audit import LedgerCorruptError, LedgerUnavailableError, Personal, Query, events, open_ledger
 from guarita.audit.merkle.nodes import Nodes
 from guarita.audit.merkle.proofs import (
     consistency_proof,
@@ -252,9 +254,8 @@ def test_deleting_many_leaves_none_of_their_keys_anywhere(url):
 
 CHILD = """
     import os, signal, sqlite3, sys
-    from pathlib import Path
 
-    left = int(sys.argv[2])
+    left, armed = 0, False
     connect = sqlite3.connect
 
     def counting(*arguments, **options):
@@ -269,19 +270,39 @@ CHILD = """
         if left < 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    armed = False
     sqlite3.connect = counting
     from guarita.audit import open_ledger
 
-    armed = True
-    with open_ledger(sys.argv[1]) as ledger:
-        ledger.erase("subject-4711")
+    # One process that has imported everything makes a child for each number that it reads.
+    for line in sys.stdin:
+        child = os.fork()
+        if not child:
+            left, armed = int(line), True
+            with open_ledger(sys.argv[1]) as ledger:
+                ledger.erase("subject-4711")
+            os._exit(0)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
-def test_killed_at_any_step_it_is_erased_or_erasable_again(url, tmp_path):
-    child = tmp_path / "child.py"
-    child.write_text(textwrap.dedent(CHILD))
+@pytest.fixture
+def eraser(url, tmp_path):
+    """Erases in another process that is killed at the n-th statement of SQL; gives its exit status."""
+    (tmp_path / "child.py").write_text(textwrap.dedent(CHILD))
+    with subprocess.Popen(
+        [sys.executable, tmp_path / "child.py", url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+
+        def erase(steps):
+            process.stdin.write(f"{steps}\n")
+            process.stdin.flush()
+            return int(process.stdout.readline())
+
+        yield erase
+        process.stdin.close()
+
+
+def test_killed_at_any_step_it_is_erased_or_erasable_again(url, tmp_path, eraser):
     with open_ledger(url) as ledger:
         ledger.append(login())
         ledger.append(login("another", "Bruno"))
@@ -292,8 +313,8 @@ def test_killed_at_any_step_it_is_erased_or_erasable_again(url, tmp_path):
     for steps in range(200):
         shutil.rmtree(Path(url).parent)
         shutil.copytree(pristine, Path(url).parent)
-        done = subprocess.run([sys.executable, child, url, str(steps)], capture_output=True, check=False)
-        assert done.returncode in {0, -signal.SIGKILL}, done.stderr
+        done = eraser(steps)
+        assert done in {0, -signal.SIGKILL}
         with open_ledger(url) as ledger:
             shown = users(ledger)
             # Never a record of an erasure that did not happen.
@@ -303,7 +324,7 @@ def test_killed_at_any_step_it_is_erased_or_erasable_again(url, tmp_path):
             assert users(ledger) == ["(erased)", "Bruno", None]
             assert ledger.erase(SUBJECT) == []
             assert ledger.verify().size == origin_size + 1
-        if done.returncode == 0:
+        if done == 0:
             break
     else:
         pytest.fail("the child was killed at every one of 200 steps")
@@ -459,3 +480,42 @@ def test_an_edited_sealed_leaf_is_still_found(url):
             connection.execute("UPDATE body SET bytes = ?", (SEALED.sub(b'"x"', body),))
         with pytest.raises(LedgerCorruptError):
             list(ledger.query(reveal=True))
+
+
+@pytest.mark.servers
+def test_keys_wrapped_by_vault_open_through_it_alone(url, tmp_path, openbao, monkeypatch):
+    monkeypatch.setenv("VAULT_ADDR", openbao)
+    monkeypatch.setenv("VAULT_TOKEN", servers.BAO_TOKEN)
+    client = hvac.Client()
+    mount = f"transit-{os.urandom(4).hex()}"
+    client.sys.enable_secrets_engine("transit", path=mount)
+    for name, kind in (("subjects", "aes256-gcm96"), ("other", "aes256-gcm96"), ("signing", "ed25519")):
+        client.secrets.transit.create_key(name, key_type=kind, mount_point=mount)
+    with open_ledger(url, sealing_key=f"vault:{mount}/subjects") as ledger:
+        ledger.append(login())
+        ledger.append(login("another", "Bruno"))
+        assert users(ledger) == [CANARY, "Bruno"]
+        client.secrets.transit.rotate_key("subjects", mount_point=mount)
+        ledger.append(login("third", "Clara"))
+    assert all(kept.startswith(b"vault:v") for kept in wrapped_keys(url).values())
+    with open_ledger(url, sealing_key=f"vault:{mount}/subjects") as ledger:
+        assert users(ledger) == [CANARY, "Bruno", "Clara"]
+        ledger.erase(SUBJECT)
+        assert users(ledger) == ["(erased)", "Bruno", "Clara", None]
+    with open_ledger(url, sealing_key=f"vault:{mount}/other") as ledger:
+        assert users(ledger)[1] == "(sealed)"
+        with pytest.raises(UsageError):
+            ledger.append(login("fourth", "Davi"))
+    with open_ledger(str(tmp_path / "new.db"), sealing_key=f"vault:{mount}/signing") as ledger:
+        with pytest.raises(UsageError) as caught:
+            ledger.append(login())
+        assert caught.value.code == "audit.sealing-key"
+    monkeypatch.setenv("VAULT_ADDR", "http://127.0.0.1:1")
+    with open_ledger(url, sealing_key=f"vault:{mount}/subjects") as ledger:
+        with pytest.raises(LedgerUnavailableError) as caught:
+            ledger.append(login())
+        assert caught.value.code == "audit.key-unreachable"
+        assert CANARY not in f"{caught.value!r} {caught.value.__cause__} {caught.value.__context__}"
+    for wrong in ("vault:transit", "vault:"):
+        with pytest.raises(UsageError):
+            open_ledger(url, sealing_key=wrong)

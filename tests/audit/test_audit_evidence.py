@@ -557,7 +557,7 @@ def test_keys_that_followed_on_the_record_are_believed_and_others_are_not(tmp_pa
     report = read(data, first)
     assert report.checked.keys == [first, second]
     assert report.checked.checkpoints[-1].signed_by == [second]
-    assert [one.activity for one in report.facts.key_changes] == ["created", "disabled"]
+    assert [one.activity for one in report.facts.own_changes] == ["created", "disabled"]
     with pytest.raises(Refuted):
         read(sealed(data, lambda m, e: m.update(key_entries=[])), first)
     with pytest.raises(Refuted):

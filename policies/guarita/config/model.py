@@ -43,7 +43,8 @@ class LedgerSection(Section, frozen=True, kw_only=True):
     sinks: Annotated[list[SinkSection], Meta(description="Where entries are copied to.")] = []
     sealing_key: (
         Annotated[
-            NonEmpty, Meta(description="Master key of the subjects' keys: env:VARIABLE or a file's path.")
+            NonEmpty,
+            Meta(description="Master key of the subjects' keys: PATH, env:VARIABLE or vault:MOUNT/NAME."),
         ]
         | None
     ) = None

@@ -75,7 +75,7 @@ class Ledger:
 
     def paths(self) -> tuple[Path, ...]:
         """The files and folders that it is kept in, absolute; none for a server."""
-        return (*self.store.paths(), *self.signing.paths())
+        return (*self.store.paths(), *self.signing.paths(), *(self._keys.paths() if self._keys else ()))
 
     @property
     def archived(self) -> int:

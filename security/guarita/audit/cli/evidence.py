@@ -13,7 +13,7 @@ from typing import BinaryIO, TypeVar
 import click
 from rich.text import Text
 
-from guarita.audit.cli.opening import ledger_section, opened
+from guarita.audit.cli.opening import archive_option, ledger_section, opened
 from guarita.audit.cli.query import Moment
 from guarita.audit.errors import LedgerUnavailableError
 from guarita.audit.evidence.build import Made, make
@@ -35,6 +35,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option(
     "--as-is", is_flag=True, help="Sign no fresh checkpoint before: what came after the last is left out."
 )
+@archive_option
 @click.option("--verifier", type=_FILE, metavar="FILE", help="Write the verifier alone, and nothing else.")
 @command_options
 def evidence(
@@ -45,6 +46,7 @@ def evidence(
     until: int | None,
     output: Path | None,
     as_is: bool,
+    archive: Path | None,
     verifier: Path | None,
 ) -> ExitStatus:
     """Write the evidence of a period into one file, for somebody who trusts neither this machine nor us.
@@ -61,7 +63,7 @@ def evidence(
         return ExitStatus.PASSED
     section = ledger_section(context)
     target = output or Path(f"evidence-{dt.datetime.now(dt.UTC):%Y-%m-%d}.pyz")
-    with opened(context, read_only=as_is) as ledger, context.progress() as bars:
+    with opened(context, read_only=as_is, archive=archive) as ledger, context.progress() as bars:
         if not as_is and ledger.signing.signs:
             ledger.checkpoint()
         task = bars.add_task("entries", total=None)

@@ -51,7 +51,7 @@ def prove(
         if index is not None:
             proofs = [ledger.prove(index)]
         else:
-            proofs = [ledger.prove(found.index) for found in ledger.query(chosen(options))]
+            proofs = [ledger.prove(found.index) for found in ledger.query(chosen(options), reveal=True)]
     for proof in proofs:
         if by_query and output is not None:
             output.mkdir(parents=True, exist_ok=True)

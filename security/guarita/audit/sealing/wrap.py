@@ -43,7 +43,7 @@ class Bare(Wrap):
 
     def unwrap(self, kept: bytes, name: bytes) -> bytes:  # noqa: ARG002  # the seam has it
         if len(kept) != KEY_SIZE:
-            raise _other_key()
+            raise other_key()
         return kept
 
 
@@ -61,14 +61,14 @@ class MasterKey(Wrap):
         try:
             return self._cipher.decrypt(kept[:_NONCE], kept[_NONCE:], name)
         except (InvalidTag, ValueError):
-            raise _other_key() from None
+            raise other_key() from None
 
 
 def wrapping(master: str | None, environment: Mapping[str, str] = os.environ) -> Wrap:
-    """The wrapping that the configuration names: `env:VARIABLE`, or the path of a file of mode 0600.
+    """The wrapping that the configuration names: `env:VARIABLE`, `vault:MOUNT/NAME`, or a file of mode 0600.
 
-    Both hold 32 bytes in base64. Without `master` it is $GUARITA_SEALING_KEY if that is set, else none. Raises
-    UsageError `audit.sealing-key`.
+    Variable and file hold 32 bytes in base64. Without `master` it is $GUARITA_SEALING_KEY if that is set, else
+    none. Raises UsageError `audit.sealing-key`, `audit.missing-extra`.
     """
     if master is None:
         return (
@@ -79,8 +79,25 @@ def wrapping(master: str | None, environment: Mapping[str, str] = os.environ) ->
     scheme, colon, rest = master.partition(":")
     if colon and scheme == "env":
         return MasterKey(_decoded(environment.get(rest, ""), f"${rest}"))
+    if colon and scheme == "vault":
+        return _transit(rest)
     path = Path(rest if colon and scheme == "file" else master)
     return MasterKey(_decoded(_private_text(path), str(path)))
+
+
+def _transit(place: str) -> Wrap:
+    mount, _, name = place.rpartition("/")
+    if not mount or not name:
+        raise UsageError("audit.sealing-key", f"vault:{place}: vault:MOUNT/NAME is expected")
+    try:
+        from guarita.audit.sealing.transit import TransitWrap  # noqa: PLC0415  # needs an extra
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            "audit.missing-extra",
+            f"vault:{place}: Vault's client is not installed",
+            hint="pip install 'guarita[ledger-vault]'",
+        ) from error
+    return TransitWrap(mount, name)
 
 
 def _private_text(path: Path) -> str:
@@ -114,7 +131,8 @@ def _decoded(text: str, place: str) -> bytes:
     return master
 
 
-def _other_key() -> UsageError:
+def other_key() -> UsageError:
+    """The error for a key that does not unwrap."""
     return UsageError(
         "audit.sealing-key",
         "the subjects' keys were wrapped under another master key",

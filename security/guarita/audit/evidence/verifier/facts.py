@@ -12,7 +12,8 @@ from .check import event_of
 
 TOKEN = re.compile(rb'"sealed:v1:([A-Za-z0-9_-]{22}):[A-Za-z0-9_-]+"')
 SUBJECT_KEY = "subject key"
-LEDGER_KEY = "ledger-signing-key"
+OWN = {"ledger-signing-key", "audit-log"}
+"""Types of what the log writes about itself: its keys, and what of it was archived."""
 FAILURE = 2
 CLASSES = {
     2002: "vulnerability finding", 2003: "compliance finding", 2004: "detection finding",
@@ -70,7 +71,7 @@ class Facts:
         self.changes: list[Change] = []
         self.denials: list[Denial] = []
         self.detections: list[Denial] = []
-        self.key_changes: list[Change] = []
+        self.own_changes: list[Change] = []
         self.classes: Counter[str] = Counter()
         self.beats: list[gaps.Beat] = []
         self.sealed: Counter[str] = Counter()
@@ -149,8 +150,8 @@ class Facts:
         )
         if kind == SUBJECT_KEY and change.activity == "destroyed":
             self.erased[change.what] = index
-        elif kind == LEDGER_KEY:
-            self.key_changes.append(change)
+        elif kind in OWN:
+            self.own_changes.append(change)
         else:
             self.changes.append(change)
 

@@ -57,7 +57,7 @@ def document(report: Report) -> dict[str, Any]:
         "rotations": [one._asdict() for one in facts.changes],
         "denials": [one._asdict() for one in facts.denials],
         "detections": [one._asdict() for one in facts.detections],
-        "key_changes": [one._asdict() for one in facts.key_changes],
+        "own_changes": [one._asdict() for one in facts.own_changes],
         "erasures": facts.erased,
         "classes": dict(facts.classes),
         "not_proved": [one._asdict() for one in report.limits],
@@ -87,7 +87,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield from _section("Secrets and keys: made, rotated, destroyed", _changes(facts.changes))
     yield from _section("Denied", _denials(facts.denials))
     yield from _section("Detected", [f"{_entry(one)}  {one.reason}  {one.what}" for one in facts.detections])
-    yield from _section("Signing keys of the log", _changes(facts.key_changes))
+    yield from _section("The log's own signing keys and archives", _changes(facts.own_changes))
     yield from _section("Erasures", [f"#{entry}  key {key}" for key, entry in facts.erased.items()])
     yield from _section(
         "Entries by class", [f"{count:>8}  {name}" for name, count in facts.classes.most_common()]
