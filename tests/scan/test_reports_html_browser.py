@@ -5,6 +5,7 @@ import re
 import chromium
 import pytest
 import verdicts
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from guarita.policy.gate.verdict import State
@@ -102,6 +103,16 @@ def test_it_asks_for_nothing_complains_of_nothing_and_fits(visit, build, scheme,
     assert watched.complaints == []
     back = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (sum(map(int, re.findall(r"\d+", back)[:3])) > 384) is (scheme == "light")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("build", [verdicts.mixed, verdicts.unknown, verdicts.verdict])
+def test_axe_finds_nothing_in_the_way_of_anyone(visit, build, scheme):
+    # The page's own policy would forbid the rules' script too.
+    page = visit(build(), color_scheme=scheme, bypass_csp=True).page
+    page.evaluate("for (const d of document.querySelectorAll('details')) d.open = true")
+    found = Axe().run(page).response["violations"]
+    assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found] == []
 
 
 def test_no_text_of_the_tree_runs(visit):
