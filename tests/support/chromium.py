@@ -5,8 +5,10 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+PATIENCE = 60_000
+"""Milliseconds that a page has to come to what is expected of it: no test here is about time."""
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -17,6 +19,7 @@ def browser() -> Iterator[Browser]:
     if command is None:
         pytest.fail("no Chromium here: run requirements/debian")
     with sync_playwright() as playwright:
+        expect.set_options(timeout=PATIENCE)
         running = playwright.chromium.launch(executable_path=command)
         yield running
         running.close()
@@ -35,4 +38,14 @@ class Watched:
         page.on("requestfailed", lambda request: self.refused.update({request.url: request.failure}))
         page.on("console", lambda message: self.complaints.append(message.text))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.set_default_timeout(PATIENCE)
         page.on("dialog", lambda dialog: self.complaints.append(f"dialog: {dialog.message}"))
+
+    def complaint(self, part: str) -> str:
+        """The first complaint that holds these words, waited for."""
+        for _ in range(PATIENCE // 50):
+            found = next((complaint for complaint in self.complaints if part in complaint), None)
+            if found:
+                return found
+            self.page.wait_for_timeout(50)
+        pytest.fail(f"no complaint of {part!r}: {self.complaints}")
