@@ -35,7 +35,9 @@ FIRST_RULE_ONLY = {"CKV_K8S_49"}
 TEMPLATE = "Deployment"
 """What a kind that checkov does not know is judged as, where it holds a pod template in the same place."""
 FREE_TEXT = {"command", "args", "value", "annotations", "data", "stringData", "description", "env"}
-_PATHS = {
+TEMPLATE_PATH = ("spec", "template", "spec")
+"""Where the pod stands in a workload, but for these:"""
+PATHS = {
     "Pod": ("spec",),
     "PodTemplate": ("template", "spec"),
     "CronJob": ("spec", "jobTemplate", "spec", "template", "spec"),
@@ -46,9 +48,9 @@ def judge(resource: Resource) -> Iterator[dict[str, Any]]:
     """The findings of one object. Raises UnreadableError where a check could not come to an answer."""
     checks = registry.get_checks(resource.kind)
     data = resource.data
-    path = _PATHS.get(resource.kind, ("spec", "template", "spec"))
-    pod = _at(data, path)
-    if not checks and _has_containers(pod):
+    path = PATHS.get(resource.kind, TEMPLATE_PATH)
+    pod = at(data, path)
+    if not checks and has_containers(pod):
         data = {**data, "kind": TEMPLATE}
         checks = registry.get_checks(TEMPLATE)
     if not checks:
@@ -68,10 +70,10 @@ def judge(resource: Resource) -> Iterator[dict[str, Any]]:
 
 def is_fragment(data: dict[str, Any]) -> bool:
     """Whether the API would refuse the object as it stands: a workload without containers or images."""
-    path = _PATHS.get(data["kind"], ("spec", "template", "spec"))
+    path = PATHS.get(data["kind"], TEMPLATE_PATH)
     if data["kind"] not in BaseK8sContainerCheck.SUPPORTED_ENTITIES:
         return False
-    pod = _at(data, path)
+    pod = at(data, path)
     containers = pod.get("containers") if isinstance(pod, dict) else None
     if not isinstance(containers, list) or not containers:
         return True
@@ -106,7 +108,7 @@ def _by_check(
     inherited = type(check).scan_spec_conf is BaseK8sContainerCheck.scan_spec_conf
     if isinstance(check, BaseK8sContainerCheck) and inherited:
         check.entity_type = data["kind"]
-        holder = _at(data, path[:-1])
+        holder = at(data, path[:-1])
         metadata = (holder or {}).get("metadata") or {}
         for place, container in _containers(pod):
             if (
@@ -178,7 +180,8 @@ def _containers(pod: Any) -> Iterator[tuple[tuple[str, int], dict[str, Any]]]:
             yield (kind, index), container
 
 
-def _has_containers(pod: Any) -> bool:
+def has_containers(pod: Any) -> bool:
+    """Whether this is a pod's `spec`."""
     return isinstance(pod, dict) and any(isinstance(pod.get(kind), list) for kind in CONTAINERS)
 
 
@@ -186,7 +189,8 @@ def _alone(pod: dict[str, Any], container: dict[str, Any]) -> dict[str, Any]:
     return {**{key: value for key, value in pod.items() if key not in CONTAINERS}, "containers": [container]}
 
 
-def _at(data: Any, path: tuple[str, ...]) -> Any:
+def at(data: Any, path: tuple[str, ...]) -> Any:
+    """What stands at a path, or None."""
     for step in path:
         data = data.get(step) if isinstance(data, dict) else None
     return data
@@ -208,7 +212,7 @@ def _words(rule: Any) -> str:
 def _line(resource: Resource, check: Any, path: tuple[str, ...]) -> int:
     """Where the key stands that the check looked at, as far as it is known."""
     if key := KEYS.get(check.id):
-        pod = _at(resource.data, path)
+        pod = at(resource.data, path)
         return resource.line(*path, key) if isinstance(pod, dict) and key in pod else resource.line()
     keys = check.get_evaluated_keys()
     if len(keys) != 1 or not isinstance(keys[0], str):
