@@ -14,10 +14,14 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 FORWARDED = frozenset(
     {b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port",
      b"x-forwarded-uri", b"x-forwarded-method", b"x-forwarded-prefix", b"x-forwarded-client-cert",
-     b"x-original-uri", b"x-original-url", b"x-original-method", b"x-rewrite-url", b"x-real-ip",
-     b"x-http-method", b"x-http-method-override", b"x-method-override"}
+     b"x-original-uri", b"x-original-method", b"x-real-ip"}
 )  # fmt: skip
 """Headers by which a proxy speaks for a client, or a client tries to."""
+OVERRIDES = frozenset(
+    {b"x-http-method", b"x-http-method-override", b"x-method-override", b"x-original-url", b"x-rewrite-url"}
+)
+"""Headers by which some frameworks take another method or path than the request's. Nobody's word counts here, since
+proxies hand a client's through."""
 
 
 class PeerError(RefusalError):

@@ -1,0 +1,45 @@
+"""Refusals as HTTP: RFC 9457 problem details, and the challenges of RFC 6750 section 3."""
+
+from __future__ import annotations
+
+import json
+
+from guarita.gateway.core import CredentialMissingError, Gateway
+from guarita.gateway.refusal import RefusalError
+
+TITLES = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    429: "Too Many Requests",
+    503: "Service Unavailable",
+}
+
+
+def answer(refusal: RefusalError, gateway: Gateway) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    """Status, headers and body for a refusal. They hold its code and its message, and nothing of the credential."""
+    document = {
+        "title": TITLES.get(refusal.status, "Refused"),
+        "status": refusal.status,
+        "detail": refusal.message,
+        "code": refusal.code,
+    }
+    body = json.dumps(document).encode()
+    headers = [
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        *((name, value) for name, value in getattr(refusal, "headers", ())),
+    ]
+    if refusal.status in {401, 403} and not any(name == b"www-authenticate" for name, _ in headers):
+        headers += [(b"www-authenticate", value.encode()) for value in _challenges(refusal, gateway)]
+    return refusal.status, headers, body
+
+
+def _challenges(refusal: RefusalError, gateway: Gateway) -> list[str]:
+    if isinstance(refusal, CredentialMissingError):
+        # Nothing was brought: no error code (RFC 6750 section 3.1).
+        return gateway.challenges() or [f'Bearer realm="{gateway.realm}"']
+    description = refusal.message.replace("\\", "").replace('"', "'")
+    described = "".join(letter if 0x20 <= ord(letter) < 0x7F else "?" for letter in description)  # noqa: PLR2004  # NQSCHAR of RFC 6749 appendix A
+    return [f'Bearer realm="{gateway.realm}", error="{refusal.error}", error_description="{described}"']

@@ -1,0 +1,107 @@
+"""The middleware: what was decided a moment ago passes at once, all else is decided, and a refusal ends here."""
+
+from __future__ import annotations
+
+from time import time
+
+from guarita.gateway.asgi.answer import answer
+from guarita.gateway.asgi.request import WATCHED, request_of
+from guarita.gateway.asgi.socket import guard
+from guarita.gateway.asgi.types import App, Message, Receive, Scope, Send
+from guarita.gateway.core import Gateway
+from guarita.gateway.grant import Grant
+from guarita.gateway.interface import ANONYMOUS
+from guarita.gateway.proxies import FORWARDED
+from guarita.gateway.refusal import RefusalError
+
+MAX_REMEMBERED = 8_192
+"""Grants remembered; the oldest quarter goes when it is full."""
+MAX_KEY = 4_096
+"""Bytes of credential and path that are remembered together."""
+KEY = "guarita.grant"
+"""Where a grant stands in the scope for what comes after."""
+
+_Seen = tuple[bytes | None, str, bytes]
+
+
+class GatewayMiddleware:
+    """Lets through what the gateway admits. Pure ASGI: bodies stream, contexts stay, nothing is buffered.
+
+    The grant stands in the scope under `guarita.grant`. For HTTP a grant is remembered by the exact bytes of
+    credential, method and path, until it ends, or something changes. Two spellings of a token are two
+    entries, each decided by itself.
+    """
+
+    def __init__(self, app: App, gateway: Gateway) -> None:
+        self._app = app
+        self._gateway = gateway
+        self._remembered: dict[_Seen, Grant] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind == "http":
+            # The quick way: one look over the headers, one into a table.
+            grant = None
+            credential = None
+            for name, value in scope["headers"]:
+                if name in WATCHED:
+                    if name == b"authorization" and credential is None:
+                        credential = value
+                    elif name not in FORWARDED or not self._trusted(scope):
+                        break
+            else:
+                key = (credential, scope["method"], scope.get("raw_path"))
+                grant = self._remembered.get(key)  # type: ignore[arg-type]  # a missing raw_path is never a key
+                if grant is not None and (grant.until <= time() or grant.epoch is not self._gateway.epoch):
+                    grant = None
+            if grant is None:
+                grant = await self._decided(scope, send)
+                if grant is None:
+                    return
+            scope[KEY] = grant
+            await self._app(scope, receive, _adding(send, grant.headers) if grant.headers else send)
+        elif kind == "websocket":
+            await guard(self._app, self._gateway, scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    def _trusted(self, scope: Scope) -> bool:
+        client = scope.get("client")
+        return client is not None and self._gateway.proxies.trusts(client[0])
+
+    async def _decided(self, scope: Scope, send: Send) -> Grant | None:
+        """The grant, or None after the refusal was sent."""
+        try:
+            request = request_of(scope, self._gateway.proxies)
+            grant = await self._gateway.admit(request)
+        except RefusalError as refusal:
+            status, headers, body = answer(refusal, self._gateway)
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
+            return None
+        self._remember(scope, grant)
+        return grant
+
+    def _remember(self, scope: Scope, grant: Grant) -> None:
+        raw_path = scope.get("raw_path")
+        found = {name: value for name, value in scope["headers"] if name in WATCHED and name not in FORWARDED}
+        credential = found.pop(b"authorization", None)
+        if found or raw_path is None or not self._gateway.remembers or not grant.reusable:
+            return
+        if len(credential or b"") + len(raw_path) > MAX_KEY:
+            return
+        if credential is not None and grant.principal is ANONYMOUS:
+            return  # on a public route anybody could fill the table with credentials that nobody looked at
+        if len(self._remembered) >= MAX_REMEMBERED:
+            for key in list(self._remembered)[: MAX_REMEMBERED // 4]:
+                del self._remembered[key]
+        self._remembered[credential, scope["method"], raw_path] = grant
+
+
+def _adding(send: Send, headers: tuple[tuple[bytes, bytes], ...]) -> Send:
+    async def adding(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), *headers]}
+        await send(message)
+
+    return adding

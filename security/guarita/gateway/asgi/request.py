@@ -1,0 +1,79 @@
+"""From an ASGI scope to a request with one meaning."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from guarita.gateway.asgi.types import Scope
+from guarita.gateway.interface import RepeatedHeaderError, Request
+from guarita.gateway.paths import PathError, canonical
+from guarita.gateway.proxies import FORWARDED, OVERRIDES, Proxies
+from guarita.gateway.refusal import RefusalError
+
+CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"dpop", b"proxy-authorization"})
+"""Headers that carry a credential, or prove one."""
+DECISIVE = CREDENTIALS | FORWARDED | OVERRIDES
+"""Headers on which a decision depends."""
+LOOKALIKES = frozenset(name.replace(b"-", b"_") for name in DECISIVE if b"-" in name)
+"""What a gateway interface or an old proxy makes the same header of (`X_API_Key`)."""
+WATCHED = DECISIVE | LOOKALIKES
+_METHOD_SAFE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ-")
+
+
+class HeaderError(RefusalError):
+    """A header says something that nobody may say, or that two readers read differently."""
+
+    status = 400
+    error = "invalid_request"
+
+
+def request_of(scope: Scope, proxies: Proxies) -> Request:
+    """The request that a scope means.
+
+    Raises RefusalError: `request.path`, `request.method`, `request.override`, `request.underscore-header`,
+    `request.repeated-header`, and as `Proxies.origin`.
+    """
+    headers = tuple(scope["headers"])
+    _judge(headers)
+    method = scope.get("method", "GET")
+    if not method or not _METHOD_SAFE.issuperset(method):
+        raise HeaderError("request.method", "the method is none of HTTP's")
+    path = _path(scope)
+    peer = (scope.get("client") or ("", 0))[0] or ""
+    host = next((value.decode("latin-1") for name, value in headers if name == b"host"), "")
+    origin = proxies.origin(headers, peer=peer, scheme=scope.get("scheme", "http"), host=host)
+    return Request(
+        method=method,
+        path=path,
+        headers=headers,
+        scheme=origin.scheme,
+        host=origin.host,
+        query=scope.get("query_string", b""),
+        client=origin.client,
+    )
+
+
+def _judge(headers: tuple[tuple[bytes, bytes], ...]) -> None:
+    seen = set()
+    for name, _ in headers:
+        if name in OVERRIDES:
+            raise HeaderError(
+                "request.override", f"the header {name.decode()} asks for another request than this"
+            )
+        if name in LOOKALIKES:
+            raise HeaderError("request.underscore-header", "a header looks like another by its underscore")
+        if name in CREDENTIALS or name == b"host":
+            if name in seen:
+                raise RepeatedHeaderError(name.decode())
+            seen.add(name)
+
+
+def _path(scope: Scope) -> str:
+    raw = scope.get("raw_path")
+    if raw is None:
+        raw = quote(scope["path"], safe="/!$&'()*+,=:@~").encode()
+    path = canonical(raw)
+    if path != scope["path"]:
+        # What stands behind reads `path`: it must be what was judged.
+        raise PathError("request.path", "the server and the gateway read the path differently")
+    return path

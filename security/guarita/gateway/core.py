@@ -1,0 +1,145 @@
+"""The gateway itself: authenticators, access policy, limits and record, joined into one decision."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from guarita.gateway.grant import AccessPolicy, Epoch, Grant
+from guarita.gateway.interface import ANONYMOUS, Authenticator, Principal, Request
+from guarita.gateway.proxies import Proxies
+from guarita.gateway.refusal import ForbiddenError, RefusalError, TokenError
+
+MAX_SEEN = 30.0
+"""Seconds that a grant is good for without being decided again: how late another node's revocation is heard at most."""
+MESSAGES = {
+    "access.no-rule": "no rule covers this route",
+    "access.not-owner": "it belongs to somebody else",
+}
+
+
+class CredentialMissingError(TokenError):
+    """Nobody brought a credential that is understood here."""
+
+    error = ""
+
+    def __init__(self) -> None:
+        super().__init__("credential.missing", "a credential is needed")
+
+
+class Check(Protocol):
+    """Something that has a say after the credential is right: revocation, limits."""
+
+    async def check(self, principal: Principal, request: Request, rule: str) -> Sequence[tuple[bytes, bytes]]:
+        """Headers for the response. Raises RefusalError."""
+
+
+class Reporter(Protocol):
+    """Where decisions are reported. Neither call may block or raise."""
+
+    def granted(self, grant: Grant, request: Request) -> None:
+        """A request was let through after a decision."""
+
+    def refused(self, refusal: RefusalError, request: Request, principal: Principal | None) -> None:
+        """A request was not let through."""
+
+
+class Silent:
+    """Reports to nobody: for tests, and where the caller declares it."""
+
+    def granted(self, grant: Grant, request: Request) -> None:
+        """Say nothing."""
+
+    def refused(self, refusal: RefusalError, request: Request, principal: Principal | None) -> None:
+        """Say nothing."""
+
+
+class Gateway:
+    """Decides about requests. One for a process; every method may be called from one event loop."""
+
+    def __init__(
+        self,
+        policy: AccessPolicy,
+        authenticators: Sequence[Authenticator],
+        *,
+        checks: Sequence[Check] = (),
+        proxies: Proxies | None = None,
+        reporter: Reporter | None = None,
+        realm: str = "guarita",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.proxies = proxies or Proxies()
+        self.realm = realm
+        self.epoch = Epoch()
+        self.clock = clock
+        self.reporter: Reporter = reporter or Silent()
+        self._policy = policy
+        self._authenticators = tuple(authenticators)
+        self._checks = tuple(checks)
+        self.remembers = not checks
+        """Whether a grant may be used again for the same request: not where each one is counted."""
+
+    @property
+    def policy(self) -> AccessPolicy:
+        """The access policy that decides now."""
+        return self._policy
+
+    def replace_policy(self, policy: AccessPolicy) -> None:
+        """Decide by another access policy from now on."""
+        self._policy = policy
+        self.forget()
+
+    def forget(self) -> None:
+        """Decide everything anew: a key was withdrawn, a principal revoked, the policy replaced."""
+        self.epoch = Epoch()
+
+    async def admit(self, request: Request) -> Grant:
+        """Let a request through, or raise RefusalError. Either is reported."""
+        principal = None
+        try:
+            epoch, policy = self.epoch, self._policy
+            decision = policy.decide(None, request.method, request.path)
+            if decision.public:
+                principal = ANONYMOUS
+            else:
+                principal = await self._principal(request)
+                decision = policy.decide(principal, request.method, request.path)
+            if not decision.allowed:
+                raise ForbiddenError(
+                    decision.code, MESSAGES.get(decision.code, "the access policy does not allow it")
+                )
+            headers = [
+                h for check in self._checks for h in await check.check(principal, request, decision.rule)
+            ]
+        except RefusalError as refusal:
+            self.reporter.refused(refusal, request, principal)
+            raise
+        now = self.clock()
+        grant = Grant(
+            principal=principal,
+            rule=decision.rule,
+            privileged=decision.privileged,
+            until=min(now + MAX_SEEN, principal.expires or now + MAX_SEEN),
+            epoch=epoch,
+            headers=tuple(headers),
+        )
+        self.reporter.granted(grant, request)
+        return grant
+
+    async def _principal(self, request: Request) -> Principal:
+        """The first authenticator that knows the credential decides. Raises RefusalError."""
+        for authenticator in self._authenticators:
+            principal = await authenticator.authenticate(request)
+            if principal is not None:
+                return principal
+        raise CredentialMissingError
+
+    def challenges(self) -> list[str]:
+        """What to offer where nothing was brought."""
+        return [offer for authenticator in self._authenticators for offer in authenticator.challenges()]
+
+    async def aclose(self) -> None:
+        """Let go of everything."""
+        for authenticator in self._authenticators:
+            await authenticator.aclose()

@@ -1,0 +1,135 @@
+import dataclasses
+
+import pytest
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse, StreamingResponse
+from starlette.routing import Route, WebSocketRoute
+
+from guarita.gateway.core import Gateway
+from guarita.gateway.interface import Authenticator, Principal
+from guarita.gateway.refusal import RefusalError, TokenError
+
+
+@dataclasses.dataclass(frozen=True)
+class Decision:
+    allowed: bool
+    code: str = "access.granted"
+    rule: str = "rule-1"
+    public: bool = False
+    privileged: bool = False
+
+
+class TablePolicy:
+    """Rules as a table: (method, path) to a set of scopes, of which one is needed; an empty set is public."""
+
+    def __init__(self, rules):
+        self.rules = rules
+        self.digest = "test"
+        self.asked = 0
+
+    def decide(self, principal, method, path):
+        self.asked += 1
+        scopes = self.rules.get((method, path))
+        if scopes is None:
+            return Decision(False, "access.no-rule", "")
+        if not scopes:
+            return Decision(True, public=True)
+        if principal is None or not scopes & principal.scopes:
+            return Decision(False, "access.missing-permission")
+        return Decision(True, privileged="admin" in scopes)
+
+
+class Letters(Authenticator):
+    """`Bearer NAME scope scope`: a credential that a test can read."""
+
+    name = "letters"
+
+    def __init__(self):
+        self.revoked = set()
+        self.expires = None
+        self.asked = 0
+
+    async def authenticate(self, request):
+        value = request.header(b"authorization")
+        if value is None or not value.lower().startswith(b"bearer "):
+            return None
+        self.asked += 1
+        subject, *scopes = value[7:].decode().split(" ")
+        if subject in self.revoked or subject == "bad":
+            raise TokenError("token.revoked", "the token was revoked")
+        if subject == "bug":
+            raise ZeroDivisionError
+        return Principal(
+            subject,
+            scopes=frozenset(scopes),
+            authenticator=self.name,
+            expires=self.expires,
+            credential_id=subject,
+        )
+
+
+class Recorder:
+    def __init__(self):
+        self.granted_to, self.refused_with = [], []
+
+    def granted(self, grant, request):
+        self.granted_to.append((grant.principal.subject, request.path))
+
+    def refused(self, refusal: RefusalError, request, principal):
+        self.refused_with.append((refusal.code, request.path, principal.subject if principal else None))
+
+
+RULES = {
+    ("GET", "/health"): set(),
+    ("GET", "/docs"): {"docs:read"},
+    ("GET", "/who"): {"docs:read", "docs:write"},
+    ("POST", "/docs"): {"docs:write"},
+    ("GET", "/admin"): {"admin"},
+    ("GET", "/stream"): {"docs:read"},
+    ("GET", "/socket"): {"docs:read"},
+}
+
+
+@pytest.fixture
+def letters():
+    return Letters()
+
+
+@pytest.fixture
+def recorder():
+    return Recorder()
+
+
+@pytest.fixture
+def policy():
+    return TablePolicy(RULES)
+
+
+@pytest.fixture
+def gateway(letters, recorder, policy):
+    return Gateway(policy, [letters], reporter=recorder)
+
+
+async def who(request):
+    return PlainTextResponse(request.scope["guarita.grant"].principal.subject)
+
+
+async def stream(request):
+    async def pieces():
+        for _ in range(3):
+            yield b"piece"
+
+    return StreamingResponse(pieces())
+
+
+async def socket(websocket):
+    await websocket.accept()
+    async for text in websocket.iter_text():
+        await websocket.send_text(text.upper())
+
+
+@pytest.fixture
+def application():
+    paths = ("/health", "/docs", "/who", "/admin", "/open", "/caf\N{LATIN SMALL LETTER E WITH ACUTE}")
+    routes = [Route(path, who, methods=["GET", "POST"]) for path in paths]
+    return Starlette(routes=[*routes, Route("/stream", stream), WebSocketRoute("/socket", socket)])
