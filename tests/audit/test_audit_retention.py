@@ -197,6 +197,20 @@ def test_an_application_cannot_declare_bodies_archived(project):
             open_ledger(str(project / ".guarita" / "ledger.db"), archive=project)
 
 
+def test_when_the_log_cannot_say_it_nothing_is_deleted(project):
+    with sqlite3.connect(project / ".guarita" / "ledger.db") as connection:
+        connection.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON entry BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
+    done = guarita(project, "archive", "--before", "2025-12-10", "--to", "old")
+    assert done.returncode in {1, 3}
+    assert len(bodies_left(project)) == COUNT
+    with sqlite3.connect(project / ".guarita" / "ledger.db") as connection:
+        connection.execute("DROP TRIGGER full")
+    good(project, "archive", "--before", "2025-12-10", "--to", "old")
+    assert bodies_left(project)[0] == 1280
+
+
 def test_killed_at_any_moment_nothing_is_lost_and_it_goes_on(project):
     bodies, rng, killed = grown(project), random.Random(4), 0
     call = [GUARITA, "audit", "archive", "--before", "2025-12-13", "--to", "old", "--quiet"]

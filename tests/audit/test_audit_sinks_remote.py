@@ -164,13 +164,16 @@ def test_a_peer_that_fails_in_every_way_gets_every_entry_once(ledger, request, p
     assert (cursor.next, cursor.failure, cursor.refused) == (COUNT, None, 0)
 
 
+@pytest.mark.parametrize("done", [0, 1])
 @pytest.mark.parametrize("peer", PEERS)
-def test_when_the_acknowledgement_is_lost_and_the_shipper_dies_nothing_stands_twice(ledger, request, peer):
+def test_when_the_acknowledgement_is_lost_and_the_shipper_dies_nothing_stands_twice(
+    ledger, request, peer, done
+):
     server = request.getfixturevalue(peer)
-    server.faults = ["ok", "drop-after"]
+    server.faults = ["ok"] * done + ["drop-after"]
     with pytest.raises(SinkUnavailableError):
         ship(ledger, PEERS[peer](server), pace=Pace(patience=0))
-    assert cursors(ledger.store)["x"].next == 40
+    assert cursors(ledger.store)["x"].next == 40 * done
     grown(ledger, COUNT + 10)
     # Another shipper, which would make other batches, finishes the one that was begun first.
     ship(ledger, PEERS[peer](server), batch=100)
@@ -341,6 +344,16 @@ def test_credentials_are_sent_and_read_again_for_each_request(ledger, elasticsea
     sent = [headers["authorization"] for _, _, headers in elasticsearch.requests]
     assert sent[:3] == ["ApiKey old", "ApiKey new", "ApiKey newer"]
     assert credentials("u", Secret("p"), None)["authorization"].reveal() == "Basic dTpw"
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"), [("7", 7), ("Wed, 21 Oct 2015 07:28:00 GMT", 0), ("soon", None), ("", None)]
+)
+def test_what_the_peer_asks_for_is_heard(ledger, collector, said, seconds):
+    collector.faults = [f"429+{said}"]
+    with pytest.raises(SinkUnavailableError) as caught:
+        ship(ledger, otlp_sink(collector), pace=Pace(patience=0))
+    assert caught.value.retry_after == seconds
 
 
 def test_waiting_grows_with_jitter_and_heeds_the_peer():
