@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from guarita.config.gateway import GatewaySection
 from guarita.config.sinks import NonEmpty, SinkSection, unique
 
 SeverityName = Literal["info", "low", "medium", "high", "critical"]
@@ -137,3 +138,4 @@ class Config(Section, frozen=True, kw_only=True):
 
     ledger: LedgerSection = LedgerSection()
     scan: ScanSection = ScanSection()
+    gateway: GatewaySection = GatewaySection()

@@ -1,0 +1,12 @@
+"""The section `gateway` of guarita.yaml; each of its parts stands in a file of its own."""
+
+from __future__ import annotations
+
+from guarita.config.gateway_access import AccessSection
+from guarita.config.section import Section
+
+
+class GatewaySection(Section, frozen=True, kw_only=True):
+    """The gateway: who may call what."""
+
+    access: AccessSection = AccessSection()
