@@ -196,11 +196,18 @@ def open_ledger(
 
 
 def key_store(store: Store, sealing_key: str | None = None, *, read_only: bool = False) -> KeyStore | None:
-    """The subjects' keys that belong to this log: for a file, in `NAME.keys.db` beside it.
+    """The subjects' keys that belong to this log: in `NAME.keys.db` beside a file, in `SCHEMA_keys` on a server.
 
     `sealing_key` names the master key that wraps them. Raises UsageError when that cannot be one.
     """
     if isinstance(store, SqliteStore):
         path = store.path.with_name(f"{store.path.stem}.keys.db")
         return SqliteKeys(path, store.origin, wrapping(sealing_key), read_only=read_only)
+    try:
+        from guarita.audit.sealing.postgres import PostgresKeys  # noqa: PLC0415  # needs an extra
+        from guarita.audit.stores.postgres import PostgresStore  # noqa: PLC0415  # needs an extra
+    except ModuleNotFoundError:
+        return None
+    if isinstance(store, PostgresStore):
+        return PostgresKeys(store.place, store.origin, wrapping(sealing_key), read_only=read_only)
     return None

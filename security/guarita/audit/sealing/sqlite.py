@@ -8,7 +8,6 @@ transaction. `secure_delete` overwrites what is deleted, `VACUUM` what rebalanci
 from __future__ import annotations
 
 import contextlib
-import functools
 import hmac
 import os
 import sqlite3
@@ -19,7 +18,7 @@ from typing import Any, Final
 
 from guarita.audit.errors import LedgerUnavailableError
 from guarita.audit.sealing.interface import ID_SIZE, KEY_SIZE, KeyStore, SubjectKey
-from guarita.audit.sealing.wrap import Wrap
+from guarita.audit.sealing.wrap import Remembering, Wrap
 from guarita.audit.stores import sqlite_file as file
 from guarita.errors import UsageError
 
@@ -40,13 +39,11 @@ class SqliteKeys(KeyStore):
     def __init__(self, path: Path, origin: str, wrap: Wrap, *, read_only: bool = False) -> None:
         self.path = path.absolute()
         self._origin = origin
-        self._wrap = wrap
+        self._wrap = Remembering(wrap)
         self._read_only = read_only
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._identity = (0, 0)
-        # Unwrapping may be slow. What is remembered is the answer to bytes just read from the file.
-        self._unwrap = functools.lru_cache(maxsize=1024)(wrap.unwrap)
 
     def current(self, subject: str) -> SubjectKey:
         with self._opened(create=True) as connection:
@@ -58,7 +55,7 @@ class SqliteKeys(KeyStore):
                 lookup = self._keyed(subject)
                 row = self._one("SELECT id, key FROM subject WHERE lookup = ?", lookup)
                 if row is not None:
-                    return SubjectKey(row[0], self._unwrap(row[1], row[0]))
+                    return SubjectKey(row[0], self._wrap.unwrap(row[1], row[0]))
                 made = SubjectKey(os.urandom(ID_SIZE), os.urandom(KEY_SIZE))
                 kept = self._wrap.wrap(made.key, made.id)
                 connection.execute("INSERT INTO subject VALUES (?, ?, ?)", (lookup, made.id, kept))
@@ -72,7 +69,7 @@ class SqliteKeys(KeyStore):
     def key(self, key_id: bytes) -> bytes | None:
         with self._opened() as connection:
             row = connection and self._one("SELECT key FROM subject WHERE id = ?", key_id)
-            return self._unwrap(row[0], key_id) if row else None
+            return self._wrap.unwrap(row[0], key_id) if row else None
 
     def all(self) -> list[bytes]:
         with self._opened() as connection:
@@ -88,7 +85,7 @@ class SqliteKeys(KeyStore):
         with self._opened() as connection:
             if connection is None:
                 return
-            self._unwrap.cache_clear()
+            self._wrap.forget()
             with _transaction(connection):
                 for key_id in key_ids:
                     connection.execute("DELETE FROM subject WHERE id = ?", (key_id,))
@@ -121,7 +118,7 @@ class SqliteKeys(KeyStore):
             if self._connection is not None:
                 self._connection.close()
             self._connection = None
-            self._unwrap.cache_clear()
+            self._wrap.forget()
 
     @contextlib.contextmanager
     def _opened(self, *, create: bool = False) -> Iterator[sqlite3.Connection | None]:
@@ -180,7 +177,9 @@ class SqliteKeys(KeyStore):
 
     def _keyed(self, subject: str) -> bytes:
         (kept,) = self._one("SELECT lookup FROM log")
-        return hmac.digest(self._unwrap(kept, _LOOKUP_NAME), subject.encode(errors="surrogatepass"), "sha256")
+        return hmac.digest(
+            self._wrap.unwrap(kept, _LOOKUP_NAME), subject.encode(errors="surrogatepass"), "sha256"
+        )
 
     def _one(self, query: str, *values: bytes) -> Any:
         return self._connection and self._connection.execute(query, values).fetchone()

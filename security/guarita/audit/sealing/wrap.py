@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import base64
 import binascii
+import functools
 import os
 import stat
 from collections.abc import Mapping
@@ -45,6 +46,24 @@ class Bare(Wrap):
         if len(kept) != KEY_SIZE:
             raise other_key()
         return kept
+
+
+class Remembering(Wrap):
+    """Remembers what it unwrapped, since asking may be slow. It is asked only about what was just read."""
+
+    def __init__(self, wrap: Wrap) -> None:
+        self._wrap = wrap
+        self._unwrap = functools.lru_cache(maxsize=1024)(wrap.unwrap)
+
+    def wrap(self, key: bytes, name: bytes) -> bytes:
+        return self._wrap.wrap(key, name)
+
+    def unwrap(self, kept: bytes, name: bytes) -> bytes:
+        return self._unwrap(kept, name)
+
+    def forget(self) -> None:
+        """Remember nothing any more."""
+        self._unwrap.cache_clear()
 
 
 class MasterKey(Wrap):
