@@ -8,6 +8,7 @@ from starlette.routing import Route, WebSocketRoute
 from guarita.gateway.core import Gateway
 from guarita.gateway.interface import Authenticator, Principal
 from guarita.gateway.refusal import RefusalError, TokenError
+from guarita.gateway.testing.fixtures import local_issuer  # noqa: F401  # a fixture for all modules here
 
 
 @dataclasses.dataclass(frozen=True)
