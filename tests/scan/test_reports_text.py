@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from rich.console import Console
 
 from guarita.policy.gate.finding import Severity
-from guarita.policy.gate.verdict import Recorded
+from guarita.policy.gate.verdict import PolicyOrigin, Recorded
 from guarita.scan.reports import reporter
 
 LONE = re.compile(r"^ *\S+$|https://|--output|--write-baseline|[\w/]+\.\w+(:\d+| \(page)")
@@ -153,3 +153,19 @@ def test_a_line_of_code_is_cut_at_the_width_and_the_place_never_is():
 
 def test_a_log_is_as_wide_as_a_file():
     assert shown(verdicts.mixed(), 40, force_terminal=False) == shown(verdicts.mixed(), 100)
+
+
+@pytest.mark.parametrize(
+    ("origin", "source", "words"),
+    [
+        (PolicyOrigin.FILE, "p.yaml", "policy p.yaml, from a file that was named"),
+        (PolicyOrigin.TREE, "guarita.yaml", "policy guarita.yaml, from the scanned tree itself"),
+        (PolicyOrigin.BASE, "main:guarita.yaml", "policy main:guarita.yaml, from the base revision"),
+        (PolicyOrigin.BASE, "built-in", "policy built in: no policy was found in the base revision"),
+        (PolicyOrigin.DEFAULT, "built-in", "policy built in: no policy was found"),
+        (PolicyOrigin.FILE, "built-in", "policy built-in, from a file that was named"),
+    ],
+)
+def test_the_policy_and_its_origin_are_said(origin, source, words):
+    text = render(verdicts.verdict(policy_origin=origin, policy_source=source))
+    assert f" {words}\n" in text

@@ -14,7 +14,7 @@ from guarita.policy.gate.finding import Finding, Severity
 from guarita.policy.gate.verdict import Decision, Result, State, Verdict
 from guarita.scan.reports import escape
 from guarita.scan.reports.interface import Reporter
-from guarita.scan.reports.summary import ORIGINS, STATES, by_rule, next_steps, place, plural, why
+from guarita.scan.reports.summary import STATES, by_rule, next_steps, place, plural, policy, why
 
 LIMIT = 1024 * 1024
 """Bytes that GitHub takes from one step; a larger summary is not shown at all."""
@@ -177,7 +177,7 @@ def _tail(verdict: Verdict) -> Iterator[str]:
 
 
 def _facts(verdict: Verdict) -> Iterator[tuple[str, str]]:
-    yield "Policy", f"{_code(verdict.policy_source)}, {ORIGINS[verdict.policy_origin]}"
+    yield "Policy", _text(policy(verdict))
     yield "Fails from", verdict.fail_on.value
     yield "Revision", _code(verdict.revision)
     yield "Compared with", _code(verdict.base)

@@ -72,6 +72,16 @@ def _nothing_fails(verdict: Verdict) -> str:
     return f"no finding of {verdict.fail_on.value} severity or worse"
 
 
+def policy(verdict: Verdict) -> str:
+    """The policy that judged and where it came from."""
+    origin = verdict.policy_origin
+    if verdict.policy_source == "built-in" and origin in {PolicyOrigin.DEFAULT, PolicyOrigin.BASE}:
+        return ORIGINS[PolicyOrigin.DEFAULT] + (
+            " in the base revision" if origin is PolicyOrigin.BASE else ""
+        )
+    return f"{verdict.policy_source}, {ORIGINS[origin]}"
+
+
 def next_steps(verdict: Verdict) -> list[tuple[str, str]]:
     """What to do now, as (words, command) pairs; the command may be empty.
 

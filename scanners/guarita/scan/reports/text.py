@@ -22,13 +22,13 @@ from guarita.scan.reports.escape import clipped, printable
 from guarita.scan.reports.interface import Reporter
 from guarita.scan.reports.summary import (
     EXCUSED,
-    ORIGINS,
     STATES,
     by_rule,
     levels,
     next_steps,
     place,
     plural,
+    policy,
     why,
 )
 
@@ -226,7 +226,7 @@ def _scanners(verdict: Verdict, console: Console) -> None:
     )
     facts = [
         ("files", f"{plural(len(verdict.coverage.files), 'file')}: {ended}" if ended else "none"),
-        ("policy", f"{verdict.policy_source}, {ORIGINS[verdict.policy_origin]}"),
+        ("policy", policy(verdict)),
         ("base", verdict.base[:12]),
     ]
     if verdict.recorded:

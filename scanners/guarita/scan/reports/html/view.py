@@ -10,7 +10,7 @@ from guarita.policy.gate.coverage import FileCoverage, FileStatus
 from guarita.policy.gate.finding import Severity
 from guarita.policy.gate.verdict import Result, State, Verdict
 from guarita.scan.reports.html.charts import STATUSES
-from guarita.scan.reports.summary import ORIGINS, STATES, by_rule, next_steps, plural, why, worst_first
+from guarita.scan.reports.summary import STATES, by_rule, next_steps, plural, policy, why, worst_first
 
 MOST = 10_000
 """Findings, and files of one status, that the page holds; the rest are counted."""
@@ -48,7 +48,7 @@ def _facts(verdict: Verdict) -> list[tuple[str, str]]:
         ("Tree", verdict.root),
         ("Revision", _short(verdict.revision)),
         ("Compared with", _short(verdict.base)),
-        ("Policy", f"{verdict.policy_source}, {ORIGINS[verdict.policy_origin]}"),
+        ("Policy", policy(verdict)),
         ("Fails from", verdict.fail_on.value),
         ("Scanned", f"{verdict.started:%Y-%m-%d %H:%M} UTC, in {verdict.seconds:.1f} s"),
         ("Record", f"entry {entry.index} of {entry.origin}" if (entry := verdict.recorded) else ""),
