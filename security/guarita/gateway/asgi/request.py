@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from guarita.gateway.asgi.types import Scope
-from guarita.gateway.interface import RepeatedHeaderError, Request
+from guarita.gateway.interface import Headers, RepeatedHeaderError, Request
 from guarita.gateway.paths import PathError, canonical
 from guarita.gateway.proxies import FORWARDED, OVERRIDES, Proxies
 from guarita.gateway.refusal import RefusalError
@@ -17,7 +17,8 @@ DECISIVE = CREDENTIALS | FORWARDED | OVERRIDES
 LOOKALIKES = frozenset(name.replace(b"-", b"_") for name in DECISIVE if b"-" in name)
 """What a gateway interface or an old proxy makes the same header of (`X_API_Key`)."""
 WATCHED = DECISIVE | LOOKALIKES
-_METHOD_SAFE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ-")
+METHOD_SAFE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ-")
+"""What a method is made of; methods are case-sensitive (RFC 9110 section 9.1), and `get` is none."""
 
 
 class HeaderError(RefusalError):
@@ -34,9 +35,9 @@ def request_of(scope: Scope, proxies: Proxies) -> Request:
     `request.repeated-header`, and as `Proxies.origin`.
     """
     headers = tuple(scope["headers"])
-    _judge(headers)
+    judge_headers(headers)
     method = scope.get("method", "GET")
-    if not method or not _METHOD_SAFE.issuperset(method):
+    if not method or not METHOD_SAFE.issuperset(method):
         raise HeaderError("request.method", "the method is none of HTTP's")
     path = _path(scope)
     peer = (scope.get("client") or ("", 0))[0] or ""
@@ -53,7 +54,8 @@ def request_of(scope: Scope, proxies: Proxies) -> Request:
     )
 
 
-def _judge(headers: tuple[tuple[bytes, bytes], ...]) -> None:
+def judge_headers(headers: Headers) -> None:
+    """Refuse headers that two readers could read differently. Raises RefusalError as `request_of`."""
     seen = set()
     for name, _ in headers:
         if name in OVERRIDES:

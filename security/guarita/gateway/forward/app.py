@@ -1,0 +1,78 @@
+"""The server's ASGI application: a path for each proxy, health for the orchestrator, and nothing else."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from guarita.gateway.asgi.answer import answer
+from guarita.gateway.asgi.types import Receive, Scope, Send
+from guarita.gateway.core import Gateway
+from guarita.gateway.forward.contracts import CONTRACTS, must_be_declared
+from guarita.gateway.grant import Grant
+from guarita.gateway.refusal import RefusalError
+
+NOT_FOUND = b'{"title": "Not Found", "status": 404, "code": "forward.no-contract"}'
+
+
+class ForwardAuth:
+    """Answers a proxy: 200 with who calls, or the refusal. Envoy takes nothing but 200 for a yes."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _live(self._gateway, receive, send)
+            return
+        if scope["type"] != "http":
+            raise NotImplementedError(scope["type"])
+        path = scope["path"]
+        if path == "/healthz":
+            await _respond(send, 200, [], b"")
+            return
+        contract = CONTRACTS.get("/" + path.split("/", 2)[1])
+        if contract is None:
+            await _respond(send, 404, [(b"content-type", b"application/problem+json")], NOT_FOUND)
+            return
+        try:
+            must_be_declared(scope, self._gateway.proxies)
+            grant = await self._gateway.admit(contract(scope, self._gateway.proxies))
+        except RefusalError as refusal:
+            await _respond(send, *answer(refusal, self._gateway))
+            return
+        await _respond(send, 200, _who(grant), b"")
+
+
+def _who(grant: Grant) -> list[tuple[bytes, bytes]]:
+    """Who calls, as headers for what stands behind; what is not plain ASCII is percent-encoded (RFC 3986)."""
+    principal = grant.principal
+    said = {
+        "x-guarita-subject": principal.subject,
+        "x-guarita-issuer": principal.issuer,
+        "x-guarita-client": principal.client_id,
+        "x-guarita-scopes": " ".join(sorted(principal.scopes)),
+        "x-guarita-roles": " ".join(sorted(principal.roles)),
+    }
+    # Always all of them: a proxy that copies them then overwrites whatever the client sent.
+    headers = [
+        (name.encode(), quote(value, safe=" !#$&'()*+,/:;=?@[]~|").encode()) for name, value in said.items()
+    ]
+    return [*headers, *grant.headers]
+
+
+async def _respond(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    if not any(name == b"content-length" for name, _ in headers):
+        headers = [*headers, (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _live(gateway: Gateway, receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        elif message["type"] == "lifespan.shutdown":
+            await gateway.aclose()
+            await send({"type": "lifespan.shutdown.complete"})
+            return

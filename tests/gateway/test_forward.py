@@ -1,0 +1,205 @@
+"""Forward-auth: behind a real nginx by the documented configuration, and by Traefik's and Envoy's header contracts."""
+
+import http.client
+import re
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from guarita.gateway.forward import ForwardAuth
+from guarita.gateway.proxies import Proxies
+
+READ = {"authorization": "Bearer ana docs:read"}
+DOCS = (Path(__file__).parents[2] / "docs/gateway-forward.md").read_text()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def serve(app):
+    """A real server in a thread; gives its port and how to stop it."""
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="critical", lifespan="on"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.01)
+
+    def stop():
+        server.should_exit = True
+        thread.join(timeout=20)
+
+    return port, stop
+
+
+async def echo(request):
+    return JSONResponse(
+        {
+            "path": request.scope["raw_path"].decode(),
+            "method": request.method,
+            "headers": dict(request.headers),
+        }
+    )
+
+
+@pytest.fixture
+def forward(gateway):
+    gateway.proxies = Proxies(["127.0.0.1"])
+    return ForwardAuth(gateway)
+
+
+@pytest.fixture
+def nginx(forward, tmp_path):
+    """nginx with the configuration of the documentation, in front of a service that says what it got."""
+    service = Starlette(routes=[Route("/{rest:path}", echo, methods=["GET", "POST", "PUT"])])
+    (guard, stop_guard), (behind, stop_behind) = serve(forward), serve(service)
+    port = free_port()
+    locations = re.search(r"## nginx\n\n```nginx\n(.*?)```", DOCS, re.DOTALL).group(1)
+    locations = locations.replace("127.0.0.1:9000", f"127.0.0.1:{guard}").replace(
+        "127.0.0.1:8000", f"127.0.0.1:{behind}"
+    )
+    paths = "".join(
+        f"{kind}_temp_path {tmp_path}/{kind};\n"
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (tmp_path / "nginx.conf").write_text(
+        f"daemon off; pid {tmp_path}/pid; error_log {tmp_path}/error.log; worker_processes 1;\n"
+        f"events {{}}\nhttp {{ access_log off; {paths} server {{ listen 127.0.0.1:{port};\n{locations}\n}} }}\n"
+    )
+    process = subprocess.Popen(
+        ["nginx", "-c", tmp_path / "nginx.conf", "-p", tmp_path], stderr=subprocess.PIPE
+    )
+    while socket.socket().connect_ex(("127.0.0.1", port)):
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
+    yield port
+    process.terminate()
+    process.wait(timeout=20)
+    stop_guard()
+    stop_behind()
+
+
+def ask(port, path, method="GET", headers=None):
+    """A request exactly as written: no library may tidy the path."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.putrequest(method, path, skip_accept_encoding=True)
+    for name, value in (headers or {}).items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    answer = connection.getresponse()
+    return answer.status, answer.headers, answer.read()
+
+
+def test_behind_nginx_who_may_passes_and_is_named(nginx):
+    status, _, body = ask(nginx, "/docs?page=2", headers=READ)
+    assert status == 200
+    assert b'"x-guarita-subject":"ana"' in body
+    assert b'"path":"/docs"' in body
+
+
+def test_behind_nginx_nobody_names_himself(nginx):
+    forged = {**READ, "X-Guarita-Subject": "root", "X-Guarita-Roles": "admin", "X-Original-URI": "/health"}
+    _, _, body = ask(nginx, "/docs", headers=forged)
+    assert b"root" not in body
+    assert b"admin" not in body
+    status, _, _ = ask(nginx, "/admin", headers=forged)
+    assert status == 403
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "headers", "status"),
+    [
+        ("/docs", "GET", {}, 401),
+        ("/docs", "POST", READ, 403),
+        ("/docs", "GET", {"authorization": "Bearer bad x"}, 401),
+        ("/nowhere", "GET", READ, 403),
+        ("/health", "GET", {}, 200),
+        ("/docs/../admin", "GET", READ, 500),
+        ("/%2e%2e/docs", "GET", READ, 400),
+        ("/health/../docs", "GET", {}, 500),
+        ("//docs", "GET", READ, 500),
+        ("/docs%2f", "GET", READ, 500),
+        ("/docs", "GET", {**READ, "X-HTTP-Method-Override": "POST"}, 500),
+        ("/docs", "GET", {"X-Original-URI": "/health"}, 401),
+        ("/docs", "GET", {"X-Original-Method": "OPTIONS"}, 401),
+        ("/docs", "GET", {"X-Forwarded-For": "nonsense", **READ}, 500),
+    ],
+)
+def test_behind_nginx_the_rest_does_not_pass(nginx, path, method, headers, status):
+    assert ask(nginx, path, method, headers)[0] == status
+
+
+def test_behind_nginx_a_challenge_reaches_the_client(nginx):
+    assert 'realm="guarita"' in ask(nginx, "/docs")[1]["www-authenticate"]
+
+
+def test_nginx_asks_and_nobody_else_answers_for_the_guard(nginx, gateway):
+    gateway.proxies = Proxies(["10.0.0.1"])
+    assert ask(nginx, "/health")[0] == 500
+
+
+@pytest.fixture
+def client(forward):
+    return TestClient(forward, client=("127.0.0.1", 9))
+
+
+def traefik(uri, method="GET", **headers):
+    said = {"x-forwarded-method": method, "x-forwarded-uri": uri, "x-forwarded-proto": "https",
+            "x-forwarded-host": "api.example.com", "x-forwarded-for": "203.0.113.5"}  # fmt: skip
+    return {**said, **headers}
+
+
+def test_traefiks_contract(client, recorder):
+    answer = client.get("/traefik", headers=traefik("/docs?x=1", **READ))
+    assert answer.status_code == 200
+    assert answer.headers["x-guarita-subject"] == "ana"
+    assert answer.headers["x-guarita-roles"] == ""
+    assert recorder.granted_to == [("ana", "/docs")]
+    assert client.get("/traefik", headers=traefik("/docs", "POST", **READ)).status_code == 403
+    assert client.get("/traefik", headers=traefik("/docs/../admin", **READ)).status_code == 400
+    assert client.get("/traefik", headers=READ).json()["code"] == "forward.contract"
+    assert client.get("/traefik", headers=traefik("/docs", "get", **READ)).json()["code"] == "request.method"
+
+
+def test_envoys_contract(client):
+    assert client.get("/envoy/docs?x=1", headers=READ).status_code == 200
+    assert client.post("/envoy/docs", headers=READ).status_code == 403
+    assert client.get("/envoy/docs").status_code == 401
+    assert client.get("/envoy//docs", headers=READ).status_code == 400
+    assert client.get("/envoy", headers=READ).status_code == 400
+
+
+@pytest.mark.parametrize("twice", ["x-forwarded-uri", "x-forwarded-method"])
+def test_what_a_proxy_says_twice_is_refused(client, twice):
+    headers = [*traefik("/health").items(), (twice, "/docs" if "uri" in twice else "GET")]
+    assert client.get("/traefik", headers=headers).json()["code"] == "forward.contract"
+
+
+def test_only_declared_proxies_may_ask(forward):
+    stranger = TestClient(forward, client=("203.0.113.9", 1))
+    for path in ("/traefik", "/envoy/health", "/nginx"):
+        assert stranger.get(path, headers=traefik("/health")).json()["code"] == "request.undeclared-proxy"
+    assert stranger.get("/healthz").status_code == 200
+    assert stranger.get("/other").status_code == 404
+
+
+def test_a_name_that_is_not_ascii_is_encoded(client):
+    headers = [
+        *traefik("/docs").items(),
+        (b"authorization", "Bearer an\N{LATIN SMALL LETTER A WITH TILDE}%0d docs:read".encode()),
+    ]
+    answer = client.get("/traefik", headers=headers)
+    assert answer.headers["x-guarita-subject"] == "an%C3%A3%250d"
