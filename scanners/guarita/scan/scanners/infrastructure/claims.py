@@ -25,7 +25,9 @@ class Kind(enum.Enum):
     BITBUCKET = "bitbucket"
     BICEP = "bicep"
     TEMPLATE = "template"
-    """Perhaps CloudFormation, perhaps ARM: the content says."""
+    """Perhaps CloudFormation, ARM or Ansible: the content says."""
+    ROLE = "role"
+    """A file where a role of Ansible keeps its tasks."""
 
 
 _NAMES: Final = tuple(
@@ -42,6 +44,7 @@ _NAMES: Final = tuple(
         (Kind.BITBUCKET, r"(^|/)bitbucket-pipelines\.ya?ml$"),
         (Kind.NO_CHECKS, r"(^|/)(docker-)?compose[^/]*\.ya?ml$"),
         (Kind.NO_CHECKS, r"(^|/)serverless\.ya?ml$"),
+        (Kind.ROLE, r"(^|/)roles/[^/]+/(tasks|handlers)/.+\.ya?ml$"),
         (Kind.BICEP, r"\.bicep$"),
     )
 )
@@ -57,8 +60,9 @@ _FROM: Final = re.compile(
 """How a Dockerfile begins. Only this makes one of a file with the ending of another language."""
 _MARKS: Final = re.compile(
     rb"AWS::|AWSTemplateFormatVersion|deploymentTemplate\.json|[\"']?Resources[\"']?\s*:|\\[xuU]"
+    rb"|(?m:^\s*(-\s+)?[\"']?(hosts|import_playbook|[a-z_]\w*\.[a-z_]\w*\.[a-z_]\w*)[\"']?\s*:)"
 )
-"""What a template of CloudFormation or ARM shows. An escape may hide any of it."""
+"""What a template of CloudFormation or ARM, or a playbook shows. An escape may hide any of it."""
 
 
 def kind_of(file: TreeFile) -> Kind | None:

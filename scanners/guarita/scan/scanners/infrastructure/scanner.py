@@ -75,6 +75,6 @@ def _request(kind: Kind, file: TreeFile) -> dict[str, Any]:
     base = {"path": str(file.staged), "key": str(file.staged)}
     if kind is Kind.DOCKERFILE:
         return {"op": "dockerfile", **base}
-    if kind in {Kind.TEMPLATE, Kind.BICEP}:
+    if kind in {Kind.TEMPLATE, Kind.ROLE, Kind.BICEP}:
         return {"op": "template", "kind": kind.value, **base}
     return {"op": "pipeline", "kind": kind.value, **base}

@@ -1,4 +1,4 @@
-"""CI pipelines: GitHub workflows and composite actions, GitLab CI, CircleCI, Azure and Bitbucket pipelines."""
+"""CI pipelines: GitHub workflows and composite actions, GitLab CI, CircleCI, Azure, Bitbucket; and Ansible."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ RUNNERS = {
     "circleci": "checkov.circleci_pipelines.runner",
     "azure": "checkov.azure_pipelines.runner",
     "bitbucket": "checkov.bitbucket_pipelines.runner",
+    "ansible": "checkov.ansible.runner",
 }
 OF_WORKFLOWS = {"CKV_GHA_7"}
 """Checks of what an action does not have: triggers. Its permissions are the workflow's too."""
@@ -30,8 +31,8 @@ def judge(request: dict[str, Any]) -> dict[str, Any]:
     """Judge the pipeline at `path`, called `key`, of a `kind` in RUNNERS."""
     path, kind = request["path"], request["kind"]
     documents = [item.data for item in read(path, pipeline=True) if item.data]
-    if any(not isinstance(data, dict) for data in documents):
-        raise UnreadableError("it is no mapping")
+    if any(not isinstance(data, list if kind == "ansible" else dict) for data in documents):
+        raise UnreadableError("it is not of the shape of its kind")
     if kind in {"github", "action"} and len(documents) > 1:
         raise UnreadableError("it holds more than one document")
     if kind == "github" and not (documents and isinstance(documents[0].get("jobs"), dict)):
@@ -50,7 +51,7 @@ def judge(request: dict[str, Any]) -> dict[str, Any]:
 
 def _judge(
     kind: str,
-    data: dict[str, Any] | None,
+    data: Any,
     lines: list[tuple[int, str]],
     key: str,
     known: suppress.Suppressions,
@@ -59,11 +60,12 @@ def _judge(
         return
     runner = importlib.import_module(RUNNERS[kind]).Runner()
     runner.definitions, runner.definitions_raw = {key: data}, {key: lines}
-    runner.map_file_path_to_gha_metadata_dict[key] = {
-        "triggers": runner._get_triggers(data),  # noqa: SLF001  # what its own loader calls for each file
-        "workflow_name": data.get("name", ""),
-        "jobs": runner._get_jobs(data) if kind in {"github", "action"} else {},  # noqa: SLF001
-    }
+    if kind in {"github", "action"}:
+        runner.map_file_path_to_gha_metadata_dict[key] = {
+            "triggers": runner._get_triggers(data),  # noqa: SLF001  # what its own loader calls for each file
+            "workflow_name": data.get("name", ""),
+            "jobs": runner._get_jobs(data),  # noqa: SLF001
+        }
     runner.context = runner.build_definitions_context(
         definitions=runner.definitions, definitions_raw=runner.definitions_raw
     )

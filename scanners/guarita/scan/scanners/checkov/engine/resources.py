@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from checkov.argo_workflows.checks import template as argo_checks  # noqa: F401  # registers the checks
+from checkov.argo_workflows.checks.registry import registry as argo_registry
 from checkov.common.models.enums import CheckResult
 from checkov.kubernetes.checks.resource import k8s  # noqa: F401  # registers the checks
 from checkov.kubernetes.checks.resource.base_container_check import BaseK8sContainerCheck
@@ -20,6 +22,13 @@ from checkov.kubernetes.checks.resource.registry import registry
 from .documents import END, START, UnreadableError
 from .objects import Resource
 
+WORKFLOWS = {
+    "Workflow": ("spec",),
+    "WorkflowTemplate": ("spec",),
+    "ClusterWorkflowTemplate": ("spec",),
+    "CronWorkflow": ("spec", "workflowSpec"),
+}
+"""Kinds of Argo Workflows, and where what they run stands."""
 CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
 NOT_IN_EPHEMERAL = {f"CKV_K8S_{n}" for n in (8, 9, 10, 11, 12, 13)}
 """Probes and resources, which the API refuses in ephemeral containers."""
@@ -46,8 +55,11 @@ PATHS = {
 
 def judge(resource: Resource) -> Iterator[dict[str, Any]]:
     """The findings of one object. Raises UnreadableError where a check could not come to an answer."""
-    checks = registry.get_checks(resource.kind)
     data = resource.data
+    if resource.kind in WORKFLOWS and str(data["apiVersion"]).startswith("argoproj.io/"):
+        yield from _workflow(resource)
+        return
+    checks = registry.get_checks(resource.kind)
     path = PATHS.get(resource.kind, TEMPLATE_PATH)
     pod = at(data, path)
     if not checks and has_containers(pod):
@@ -100,6 +112,16 @@ def finding(resource: Resource, check: Any, part: str = "", line: int = 0, end: 
         "guideline": check.guideline or "",
         "suppression": resource.suppressions.get(rule),
     }
+
+
+def _workflow(resource: Resource) -> Iterator[dict[str, Any]]:
+    path = WORKFLOWS[resource.kind]
+    spec = at(resource.data, path)
+    if not isinstance(spec, dict):
+        raise UnreadableError(f"{resource.name} says nothing that it runs")
+    for check in argo_registry.checks["spec"]:
+        if check.scan_conf(spec)[0] == CheckResult.FAILED:
+            yield finding(resource, check, line=resource.line(*path))
 
 
 def _by_check(

@@ -1,7 +1,8 @@
-"""Templates whose kind the content says, CloudFormation or ARM, and Bicep beside them."""
+"""Templates whose kind the content says, CloudFormation, ARM or Ansible, and Bicep beside them."""
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,9 @@ from checkov.runner_filter import RunnerFilter
 from . import suppress, witness
 from .documents import UnreadableError, read
 
+PLAYS = {"hosts", "import_playbook", "ansible.builtin.import_playbook"}
+MODULE = re.compile(r"[a-z_]\w*\.[a-z_]\w*\.[a-z_]\w*")
+"""namespace.collection.module"""
 TYPES = ("AWS::", "Custom::", "Alexa::", "Module::")
 
 
@@ -27,6 +31,10 @@ def judge(request: dict[str, Any]) -> dict[str, Any]:
         return cloudformation.judge(request)
     if any(map(_is_arm, documents)):
         return _judge_azure("arm", path, request["key"])
+    if any(_is_playbook(data, path) for data in documents):
+        from . import pipelines  # noqa: PLC0415
+
+        return pipelines.judge({**request, "kind": "ansible"})
     return {"none": True}
 
 
@@ -45,6 +53,15 @@ def _is_cloudformation(data: Any) -> bool:
 
 def _is_arm(data: Any) -> bool:
     return isinstance(data, dict) and "deploymenttemplate.json" in str(data.get("$schema", "")).lower()
+
+
+def _is_playbook(data: Any, path: str) -> bool:
+    """Whether a list holds plays, or tasks: these by their modules' full names, or where roles keep them."""
+    if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
+        return False
+    keys = {key for item in data for key in item if isinstance(key, str)}
+    in_role = {"tasks", "handlers"} & set(Path(path).parts[-3:-1]) and "name" in keys
+    return bool(in_role or keys & PLAYS or any(MODULE.fullmatch(key) for key in keys))
 
 
 def _judge_azure(kind: str, path: str, key: str) -> dict[str, Any]:
