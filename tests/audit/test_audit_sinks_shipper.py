@@ -1,5 +1,6 @@
 """The shipper: batches bounded and side by side, in order, and never anything that does not verify."""
 
+import os
 import random
 import sqlite3
 import threading
@@ -11,11 +12,12 @@ from hypothesis import strategies as st
 
 from guarita.audit import LedgerCorruptError, Personal, events, open_ledger
 from guarita.audit.export.file import export_lines
-from guarita.audit.export.lines import FORMATS
+from guarita.audit.export.lines import FORMATS, json_line
 from guarita.audit.sinks.cursor import Cursor, CursorFile, cursors
 from guarita.audit.sinks.file import FileSink
-from guarita.audit.sinks.interface import Sink, SinkUnavailableError
+from guarita.audit.sinks.interface import Batch, Sink, SinkUnavailableError
 from guarita.audit.sinks.shipper import MAX_BYTES, Pace, Shipper
+from guarita.audit.sinks.stdout import StdoutSink
 from guarita.audit.stores.interface import Draft
 from guarita.audit.tiles.export import export_tiles
 
@@ -85,6 +87,24 @@ def test_a_part_of_a_batch_waits_for_others_where_that_is_wanted(tmp_path):
         # Without --follow nothing waits.
         Shipper(ledger, "x", sink, batch=40, pace=Pace(every=3600)).run()
         assert [len(one) for one in sink.batches] == [40, 5]
+
+
+def test_a_reader_of_stdout_that_slept_gets_whole_lines(tmp_path):
+    with opened(tmp_path, [1000] * 300) as ledger:
+        reading, writing = os.pipe()
+        sink = StdoutSink(writing, timeout=0.05)
+        shipper = Shipper(ledger, "x", sink, batch=100, pace=Pace(patience=0))
+        with pytest.raises(SinkUnavailableError, match="nobody reads"):
+            shipper.run()
+        text = []
+        reader = threading.Thread(target=lambda: text.append(os.fdopen(reading, "rb").read()))
+        reader.start()
+        Shipper(ledger, "x", sink, batch=100, pace=QUICK).run()
+        os.close(writing)
+        reader.join()
+        assert text[0] == b"".join(json_line(leaf) for leaf in ledger.entries())
+        with pytest.raises(SinkUnavailableError, match="stdout: "):
+            StdoutSink(writing).send(Batch("x", list(ledger.entries(0, 1))))
 
 
 def test_what_does_not_verify_is_not_shipped(tmp_path):
