@@ -1,6 +1,7 @@
 """Servers that several modules share, one of each for a whole session."""
 
 import os
+import tempfile
 
 import pytest
 import servers
@@ -26,8 +27,12 @@ def openbao(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory):
-    with servers.postgres(tmp_path_factory.mktemp("postgres")) as server:
+def postgres():
+    # Not below pytest's own folder: every run of pytest closes that to other users, and the server is one.
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        servers.postgres(folder) as server,
+    ):
         yield server
 
 

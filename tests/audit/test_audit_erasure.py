@@ -1,5 +1,6 @@
 """Erasure: sealed values, the end of their keys on disk, crashes between the steps, proofs that still hold."""
 
+import asyncio
 import base64
 import contextlib
 import json
@@ -519,3 +520,24 @@ def test_keys_wrapped_by_vault_open_through_it_alone(url, tmp_path, openbao, mon
     for wrong in ("vault:transit", "vault:"):
         with pytest.raises(UsageError):
             open_ledger(url, sealing_key=wrong)
+
+
+def test_a_task_that_waits_for_a_key_does_not_hold_the_event_loop(url):
+    with open_ledger(url) as ledger:
+        ledger.append(login())
+        keys = sqlite3.connect(Path(url).with_name("ledger.keys.db"), isolation_level=None)
+        # Somebody else holds the key store while a task wants a new key of it.
+        keys.execute("BEGIN EXCLUSIVE")
+
+        async def both():
+            waiting = asyncio.create_task(ledger.aappend(login("new", "Nova")))
+            for _ in range(20):
+                await asyncio.sleep(0.001)
+            assert not waiting.done()
+            await ledger.aappend(events.api_activity(time=1, operation="x", actor="service"))
+            keys.execute("COMMIT")
+            await waiting
+
+        asyncio.run(both())
+        keys.close()
+        assert users(ledger) == [CANARY, None, "Nova"]

@@ -21,6 +21,7 @@ from guarita.audit.evidence.pack import pack, pack_verifier
 from guarita.audit.evidence.verifier import notes
 from guarita.audit.evidence.verifier.check import Refuted
 from guarita.audit.evidence.verifier.container import COMMENT, COMMENT_SIZE, Container, Malformed
+from guarita.audit.evidence.verifier.facts import Facts
 from guarita.audit.evidence.verifier.main import verify
 from guarita.audit.evidence.verifier.report import document, lines
 from guarita.audit.notes.checkpoint import TreeHead, read_checkpoint, sign_checkpoint
@@ -537,6 +538,15 @@ def test_witnesses_that_the_reader_names_attest_times(tmp_path):
         assert "unwitnessed" in codes(report)
         assert any("1 of 2 checkpoints" in limit.text for limit in report.limits)
     assert not read(data, vkey, vkeys[:1], 2).attested
+    # One witness under two names, or twice below the note, is one.
+    twice = signature_line(
+        CosigningKey(SigningKey("alias", keys[0]._key.private_bytes_raw()), lambda: 5), text
+    )
+    again = note + twice + signature_line(cosigned[0], text)
+    doubled = sealed(data, lambda m, e: m["checkpoints"][0].update(note=again))
+    alias = CosigningKey(SigningKey("alias", keys[0]._key.private_bytes_raw())).public.vkey
+    assert not read(doubled, vkey, [vkeys[0], alias], 2).attested
+    assert read(doubled, vkey, [vkeys[0], alias], 1).attested
     forged = sealed(
         data, lambda m, e: m["checkpoints"][0].update(note=note[:-20] + note[-20:].replace("A", "B"))
     )
@@ -579,6 +589,40 @@ def test_control_characters_of_events_do_not_reach_the_terminal(tmp_path):
         shown = "".join(lines(report_of(ledger)))
     assert "fake" in shown
     assert shown.isprintable()
+
+
+def test_what_an_application_says_of_erasures_and_archives_is_its_own_word(tmp_path):
+    forged = [
+        events.entity_management(
+            time=T0 + at, entity="ab" * 16, kind=kind, activity="delete", success=True, uid=f"u{at}"
+        )
+        for at, kind in enumerate(("subject key", "audit-log", "ledger-signing-key"))
+    ]
+    with ledger_of(tmp_path, forged) as ledger:
+        report = report_of(ledger)
+    assert report.facts.erased == {}
+    assert report.facts.own_changes == []
+    assert len(report.facts.changes) == 3
+
+
+@given(st.sampled_from([2**53, 2**63, 10**400, -1, -(10**400)]))
+@settings(deadline=None)
+def test_numbers_that_no_clock_shows_break_nothing(whole, vkey, number):
+    strange = {"class_uid": 6002, "time": number, "unmapped": {"guarita": {"heartbeat": {
+        "writer": "w", "boot": "b", "counter": number, "period": number, "beat": "beat"}}}}  # fmt: skip
+    facts = Facts(None, None)
+    for at, event in enumerate(
+        (strange, {**strange, "time": 5}, {"time": number}, {"time": True}, {"time": 1.5})
+    ):
+        facts.add(at, json.dumps(event).encode())
+    assert facts.timeless == [0, 2, 3, 4]
+    assert facts.strange[:2] == [0, 1]
+    assert not facts.beats
+    for name in ("from", "to"):
+        with pytest.raises(Malformed):
+            read(sealed(whole, lambda m, e, name=name: m.update({name: number})), vkey)
+    report = read(sealed(whole, lambda m, e: m.update(made=number, log_size=number, archived=number)), vkey)
+    assert list(lines(report))
 
 
 def test_the_command_writes_a_file_that_verifies(log, vkey, tmp_path):

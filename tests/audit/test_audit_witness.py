@@ -27,6 +27,7 @@ from guarita.audit.notes.note import parse_note, with_signatures
 from guarita.audit.witness.client import WitnessAddress
 from guarita.audit.witness.collect import collect
 from guarita.audit.witness.protocol import MAX_REQUEST, encode_request, parse_request, parse_size
+from guarita.audit.witness.server import WitnessServer
 from guarita.audit.witness.state import State
 from guarita.audit.witness.witness import Witness
 from guarita.errors import UsageError
@@ -537,3 +538,22 @@ def test_any_bytes_are_a_request_or_refused(data):
             assert encode_request(found.old, found.proof, "") + found.checkpoint == body
     with contextlib.suppress(ValueError):
         assert b"%d\n" % parse_size(data) == data
+
+
+def test_a_connection_that_only_trickles_is_cut(url, tmp_path):
+    key = SigningKey.generate("w")
+    state = State(tmp_path / "s.db", CosigningKey(key).public, create=True)
+    server = WitnessServer(("127.0.0.1", 0), Witness(key, [], state), max_life=0.2)
+    serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    serving.start()
+    try:
+        with socket.create_connection(server.server_address[:2], timeout=60) as slow:
+            slow.sendall(b"POST /add-checkpoint HTTP/1.1\r\nContent-Length: 100\r\n\r\nold")
+            # Ended by the other side, well before its patience with silence.
+            while slow.recv(4096):
+                pass
+    finally:
+        server.shutdown()
+        serving.join()
+        server.server_close()
+        state.close()

@@ -99,7 +99,7 @@ class Ledger:
 
     async def aappend(self, event: Event, *, idempotency_key: str | None = None) -> Appended:
         """As `append`, for asyncio tasks."""
-        return (await self._writer().aappend([self._encoder.draft(event, idempotency_key)]))[0]
+        return (await self._writer().aappend([await self._encoder.adraft(event, idempotency_key)]))[0]
 
     def entries(self, start: int = 0, stop: int | None = None) -> Iterator[Leaf]:
         """Entries by index, each compared with its hash. Raises LedgerCorruptError with the index.

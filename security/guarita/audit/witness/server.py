@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
+import time
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
@@ -15,6 +17,8 @@ from guarita.audit.witness.witness import Answer, Witness
 MAX_CONNECTIONS: Final = 128
 SOCKET_TIMEOUT: Final = 10.0
 """Seconds that a client may keep silent."""
+MAX_LIFE: Final = 120.0
+"""Seconds of a connection at most: whoever sends a byte now and then keeps every other limit."""
 
 
 class WitnessServer(ThreadingHTTPServer):
@@ -24,10 +28,12 @@ class WitnessServer(ThreadingHTTPServer):
     # Linux lets a second process listen on the same port only if both ask for it.
     allow_reuse_port = False
 
-    def __init__(self, address: tuple[str, int], witness: Witness) -> None:
+    def __init__(self, address: tuple[str, int], witness: Witness, *, max_life: float = MAX_LIFE) -> None:
         if ":" in address[0]:
             self.address_family = socket.AF_INET6
         self.witness = witness
+        self._max_life = max_life
+        self._open: dict[int, tuple[float, Any]] = {}
         self._places = threading.BoundedSemaphore(MAX_CONNECTIONS)
         super().__init__(address, _Handler)
 
@@ -35,12 +41,21 @@ class WitnessServer(ThreadingHTTPServer):
         if not self._places.acquire(blocking=False):
             self.shutdown_request(request)
             return
+        self._open[id(request)] = (time.monotonic(), request)
         super().process_request(request, client_address)
+
+    def service_actions(self) -> None:
+        """Called twice a second by `serve_forever`: cut the connections that are too old."""
+        for begun, request in list(self._open.values()):
+            if time.monotonic() - begun > self._max_life:
+                with contextlib.suppress(OSError):
+                    request.shutdown(socket.SHUT_RDWR)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
             super().process_request_thread(request, client_address)
         finally:
+            self._open.pop(id(request), None)
             self._places.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:

@@ -127,6 +127,8 @@ def _signed(note: notes.Note, head: notes.Head, keys: Keys, witnesses: list[note
         raise Refuted(
             f"the checkpoint of {head.size} entries is not signed by a key of the log that is known"
         )
+    # One witness counts once, under however many names its key goes.
+    cosigned = list({key.public: (key, made) for key, made in reversed(cosigned)}.values())[::-1]
     theirs = {(key.name, key.identifier()) for key, _ in (*signed, *cosigned)}
     return Checkpoint(
         head,

@@ -11,6 +11,7 @@ from . import gaps
 from .check import event_of
 
 TOKEN = re.compile(rb'"sealed:v1:([A-Za-z0-9_-]{22}):[A-Za-z0-9_-]+"')
+RESERVED = "guarita.ledger:"
 SUBJECT_KEY = "subject key"
 OWN = {"ledger-signing-key", "audit-log"}
 """Types of what the log writes about itself: its keys, and what of it was archived."""
@@ -88,7 +89,7 @@ class Facts:
         """Take in one entry."""
         event = event_of(entry)
         time = event.get("time")
-        time = time if type(time) is int else None
+        time = time if gaps.is_number(time) else None
         self.edges[1:] = [time]
         if time is None:
             self.timeless.append(index)
@@ -148,9 +149,11 @@ class Facts:
             event.get("status_id") == 1,
             text(event, "status_code"),
         )
-        if kind == SUBJECT_KEY and change.activity == "destroyed":
+        # Only the log itself gives such identifiers; an application that writes the like says its own word.
+        own = text(event, "metadata", "uid").startswith(RESERVED)
+        if own and kind == SUBJECT_KEY and change.activity == "destroyed":
             self.erased[change.what] = index
-        elif kind in OWN:
+        elif own and kind in OWN:
             self.own_changes.append(change)
         else:
             self.changes.append(change)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 OCSF_CLASS = 6002
+MAX_NUMBER = 2**53
+"""Beyond it JSON's numbers are not exact everywhere."""
 MALFORMED = "a heartbeat of a wrong form"
 LATE = 1.5
 """A beat that comes after more than this many periods is late: the time between was silent."""
@@ -55,6 +57,11 @@ class Heartbeats(NamedTuple):
     gaps: list[Gap]
 
 
+def is_number(found: Any) -> TypeGuard[int]:
+    """Whether this is a whole number that a time or a counter can be."""
+    return type(found) is int and 0 <= found < MAX_NUMBER
+
+
 def beat_of(entry: int, event: Any) -> Beat | None:
     """The heartbeat that an event is; None when it is none. Raises ValueError for one of a wrong form."""
     found: Any = event
@@ -75,10 +82,8 @@ def beat_of(entry: int, event: Any) -> Beat | None:
     except (KeyError, TypeError):
         raise ValueError(MALFORMED) from None
     texts = (beat.writer, beat.boot, beat.kind)
-    numbers = (beat.time, beat.counter, beat.period - 1 if type(beat.period) is int else None)
-    if not all(isinstance(one, str) for one in texts) or not all(
-        type(one) is int and one >= 0 for one in numbers
-    ):
+    numbers = (beat.time, beat.counter, beat.period)
+    if not all(isinstance(one, str) for one in texts) or not all(map(is_number, numbers)) or not beat.period:
         raise ValueError(MALFORMED)
     return beat
 

@@ -151,7 +151,7 @@ def horizon(checked: Checked, facts: Facts, manifest: dict[str, Any]) -> int:
     last = max(last, facts.last_time or 0)
     made = manifest.get("made")
     whole = checked.stop == checked.checkpoints[-1].head.size == manifest.get("log_size")
-    ends = [time for time in (facts.until, made if whole else None) if type(time) is int]
+    ends = [time for time in (facts.until, made if whole else None) if gaps.is_number(time)]
     return min(ends) if whole and ends else last
 
 

@@ -11,6 +11,7 @@ from . import notes
 from .check import Refuted, check
 from .container import Container, Malformed
 from .facts import Facts
+from .gaps import is_number
 from .limits import attested, limits
 from .report import Report, document, lines
 
@@ -55,7 +56,7 @@ def verify(data: bytes, known: list[notes.Key], witnesses: list[notes.Key], quor
     """Verify a file's bytes. Raises Malformed or Refuted; nothing of it is shown then."""
     container = Container(data)
     period = [container.manifest.get(name) for name in ("from", "to")]
-    if any(one is not None and type(one) is not int for one in period):
+    if any(one is not None and not is_number(one) for one in period):
         raise Malformed("the period is not of two times")
     facts = Facts(*period)
     checked = check(container, known, witnesses, facts.add)
