@@ -122,6 +122,7 @@ class Gateway:
             privileged=decision.privileged,
             until=min(now + MAX_SEEN, principal.expires or now + MAX_SEEN),
             epoch=epoch,
+            reusable=not principal.bound,
             headers=tuple(headers),
         )
         self.reporter.granted(grant, request)

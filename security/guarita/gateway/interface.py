@@ -72,6 +72,8 @@ class Principal:
     expires: float | None = None
     """Seconds since the epoch; None for a credential that does not expire by itself."""
     authenticator: str = ""
+    bound: bool = False
+    """Whether the credential counts only with a proof that each request brings anew (RFC 8705, RFC 9449)."""
     claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 

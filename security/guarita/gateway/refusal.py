@@ -15,6 +15,8 @@ class RefusalError(GuaritaError):
 
     status = 401
     error = "invalid_token"
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    """For the response, where who raised it knows better than others: `WWW-Authenticate`, `DPoP-Nonce`."""
 
 
 class TokenError(RefusalError):

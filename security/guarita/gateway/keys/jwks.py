@@ -96,6 +96,14 @@ def parse_key_set(raw: bytes, allowed: Iterable[str] = tuple(ALGORITHMS)) -> Key
     return KeySet(usable, tuple(reasons), by_name)
 
 
+def parse_key(member: Any, allowed: Iterable[str] = tuple(ALGORITHMS)) -> KeyEntry:
+    """Read one public key. Raises KeySetError, as for one that a set would be read without."""
+    entry = _entry(member, frozenset(allowed))
+    if isinstance(entry, str):
+        raise KeySetError(entry)
+    return entry
+
+
 def _entry(member: Any, allowed: frozenset[str]) -> KeyEntry | str:
     """The key, or why it is not used."""
     if type(member) is not dict:

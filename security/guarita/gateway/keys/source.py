@@ -96,6 +96,7 @@ class KeySource:
         self._not_before = 0.0
         self._failure = ""
         self._fetches = 0
+        self._watchers: tuple[Callable[[], None], ...] = ()
 
     def current(self) -> KeySet | None:
         """The set, where nothing needs to be done about it: neither waits nor asks."""
@@ -130,6 +131,10 @@ class KeySource:
             await self._renew()
             if self._valid() is None:
                 raise UnavailableKeysError(self.issuer, self._failure or "no set was fetched")
+
+    def watch(self, withdrawn: Callable[[], None]) -> None:
+        """Call this after the issuer has withdrawn a key: what was decided by it counts no more."""
+        self._watchers = (*self._watchers, withdrawn)
 
     def status(self) -> KeyStatus:
         """How it stands."""
@@ -192,10 +197,14 @@ class KeySource:
         term = self._bounds.refresh if answer.max_age is None else answer.max_age
         term = min(max(term, self._bounds.refresh_min), self._bounds.refresh_max)
         with self._lock:
+            before, self._set = self._set, keys
             self._failure = ""
-            self._set = keys
             self._fetched = self._clock()
             self._due = self._fetched + term
+        still = [entry.key for entry in keys.keys]
+        if before is not None and any(entry.key not in still for entry in before.keys):
+            for withdrawn in self._watchers:
+                withdrawn()
 
     async def _keep(self, raw: bytes) -> None:
         if self._file is None:

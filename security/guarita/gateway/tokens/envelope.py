@@ -36,6 +36,8 @@ class Envelope:
     """What the signature is over: the first two parts as they were sent."""
     signature: bytes
     payload: bytes
+    key: Any = None
+    """`jwk`, where the token may bring its own key: only a DPoP proof does (RFC 9449 section 4.2)."""
 
     def claims(self) -> dict[str, Any]:
         """The payload as an object. Raises TokenError `token.payload`."""
@@ -45,7 +47,7 @@ class Envelope:
             raise TokenError("token.payload", f"the token's payload: {error}") from error
 
 
-def open_envelope(token: bytes) -> Envelope:
+def open_envelope(token: bytes, *, brings_key: bool = False) -> Envelope:
     """Take a token apart.
 
     Accepts one spelling only: three parts of base64url without padding, line breaks or bits left over
@@ -59,6 +61,8 @@ def open_envelope(token: bytes) -> Envelope:
         raise TokenError("token.format", "the token is not three parts of base64url")
     header_part, payload_part, signature_part = shape.groups()
     header = _header(_decoded(header_part))
+    if not (_KEYS_IN_HEADER - ({"jwk"} if brings_key else set())).isdisjoint(header):
+        raise TokenError("token.header-key", "the token brings its own key")
     return Envelope(
         algorithm=_algorithm(header),
         type=_type(header),
@@ -66,6 +70,7 @@ def open_envelope(token: bytes) -> Envelope:
         signed=token[: shape.end(2)],
         signature=_decoded(signature_part),
         payload=_decoded(payload_part),
+        key=header.get("jwk"),
     )
 
 
@@ -90,8 +95,6 @@ def _header(raw: bytes) -> dict[str, Any]:
         # We understand no extension, and one that must be understood makes the token invalid (RFC 7515
         # section 4.1.11).
         raise TokenError("token.critical", "the token needs an extension that is not understood here")
-    if not _KEYS_IN_HEADER.isdisjoint(header):
-        raise TokenError("token.header-key", "the token brings its own key")
     return header
 
 

@@ -1,0 +1,51 @@
+"""The access token of a request: from `Authorization` alone (RFC 6750 section 2.1, RFC 9449 section 7.1)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from guarita.gateway.interface import Request
+from guarita.gateway.refusal import RefusalError
+
+_CREDENTIALS: Final = re.compile(rb"(?i:(bearer|dpop)) +([A-Za-z0-9._~+/-]+=*)")
+"""RFC 9110 section 11.4: the scheme in any case, spaces, and one token68."""
+_SCHEME: Final = re.compile(rb"(?i:(bearer|dpop))(?![A-Za-z0-9!#$%&'*+.^_`|~-])")
+BEARER: Final = "Bearer"
+DPOP: Final = "DPoP"
+
+
+class CredentialsError(RefusalError):
+    """The header names a scheme of ours, and cannot be read."""
+
+    status = 400
+    error = "invalid_request"
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """A token and how it was presented."""
+
+    scheme: str
+    """`Bearer` or `DPoP`."""
+    token: bytes = field(repr=False)
+
+
+def presented(request: Request) -> Presented | None:
+    """The token, or None where `Authorization` is not there or of another scheme.
+
+    A token in the query or the body (RFC 6750 sections 2.2 and 2.3) is not looked for: addresses end in logs.
+    Raises RefusalError `request.repeated-header`, CredentialsError `request.credentials`.
+    """
+    value = request.header(b"authorization")
+    if value is None:
+        return None
+    found = _CREDENTIALS.fullmatch(value)
+    if found is not None:
+        return Presented(BEARER if found.group(1).lower() == b"bearer" else DPOP, found.group(2))
+    if _SCHEME.match(value):
+        raise CredentialsError(
+            "request.credentials", "the Authorization header holds no token, or more than one"
+        )
+    return None
