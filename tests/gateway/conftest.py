@@ -73,6 +73,9 @@ class Recorder:
     def __init__(self):
         self.granted_to, self.refused_with = [], []
 
+    def ready(self):
+        pass
+
     def granted(self, grant, request):
         self.granted_to.append((grant.principal.subject, request.path))
 

@@ -36,7 +36,10 @@ class Check(Protocol):
 
 
 class Reporter(Protocol):
-    """Where decisions are reported. Neither call may block or raise."""
+    """Where decisions are reported. No call may block, and only `ready` may raise."""
+
+    def ready(self) -> None:
+        """Raise RefusalError while decisions could not be recorded, and none is to be made then."""
 
     def granted(self, grant: Grant, request: Request) -> None:
         """A request was let through after a decision."""
@@ -47,6 +50,9 @@ class Reporter(Protocol):
 
 class Silent:
     """Reports to nobody: for tests, and where the caller declares it."""
+
+    def ready(self) -> None:
+        """Always."""
 
     def granted(self, grant: Grant, request: Request) -> None:
         """Say nothing."""
@@ -98,6 +104,7 @@ class Gateway:
         """Let a request through, or raise RefusalError. Either is reported."""
         principal = None
         try:
+            self.reporter.ready()
             epoch, policy = self.epoch, self._policy
             decision = policy.decide(None, request.method, request.path)
             if decision.public:
