@@ -378,7 +378,7 @@ def test_a_lying_witness_changes_nothing_and_the_honest_ones_count(name, url, se
     try:
         with open_ledger(url) as ledger:
             before = ledger.checkpoint().note
-            found = collect(ledger, [liar.address, honest.address], quorum=1, timeout=3)
+            found = collect(ledger, [liar.address, honest.address], quorum=1, timeout=10)
             assert [reply.outcome for reply in found.replies] == [outcome, "cosigned"]
             assert found.reached
             assert found.note.startswith(before)
