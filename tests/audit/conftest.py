@@ -1,7 +1,6 @@
 """Servers that several modules share, one of each for a whole session."""
 
 import os
-import tempfile
 
 import pytest
 import servers
@@ -28,11 +27,7 @@ def openbao(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def postgres():
-    # Not below pytest's own folder: every run of pytest closes that to other users, and the server is one.
-    with (
-        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
-        servers.postgres(folder) as server,
-    ):
+    with servers.postgres() as server:
         yield server
 
 

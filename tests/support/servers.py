@@ -2,10 +2,12 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sysconfig
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -73,8 +75,9 @@ PG_BIN = max(
 class Postgres:
     """A PostgreSQL server of Debian's package with durable commits, that can be stopped and started again."""
 
-    def __init__(self, folder):
-        self.folder = Path(folder)
+    def __init__(self):
+        # Not below pytest's own folder, which only root may enter.
+        self.folder = Path(tempfile.mkdtemp(prefix="guarita-postgres-"))
         self.port = free_port()
         self.data = self.folder / "data"
         # The server refuses to run as root.
@@ -84,8 +87,6 @@ class Postgres:
             else []
         )
         if self.user:
-            for parent in (self.folder, *self.folder.parents[:-2]):
-                parent.chmod(parent.stat().st_mode | 0o011)
             subprocess.run(["chown", "postgres:", self.folder], check=True)
         self._run("initdb", "-D", self.data, "-U", "guarita", "-A", "trust", "-E", "UTF8", "--no-sync")
         self.process = None
@@ -137,11 +138,12 @@ class Postgres:
 
 
 @contextlib.contextmanager
-def postgres(folder):
-    server = Postgres(folder)
+def postgres():
+    server = Postgres()
     try:
         yield server
     finally:
         with contextlib.suppress(ProcessLookupError):
             server.process.send_signal(signal.SIGCONT)
         server.stop()
+        shutil.rmtree(server.folder, ignore_errors=True)

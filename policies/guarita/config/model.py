@@ -41,6 +41,17 @@ class LedgerSection(Section, frozen=True, kw_only=True):
     checkpoint_every: (
         Annotated[int, Meta(ge=1, description="Entries after which a checkpoint is signed.")] | None
     ) = None
+    buffer: (
+        Annotated[
+            int,
+            Meta(
+                ge=1,
+                le=100_000,
+                description="Events to hold in memory while the ledger cannot be written. [default: refuse them]",
+            ),
+        ]
+        | None
+    ) = None
     sinks: Annotated[list[SinkSection], Meta(description="Where entries are copied to.")] = []
     sealing_key: (
         Annotated[

@@ -13,10 +13,12 @@ from guarita.audit.locate import default_ledger, ledger_settings, ledger_url, op
 from guarita.audit.query import Found, Query
 from guarita.audit.signing import SignedCheckpoint
 from guarita.audit.stores.interface import Appended, Leaf
+from guarita.audit.unwritable import Buffer, WhenUnwritable
 from guarita.audit.verify import Verified
 
 __all__ = [
     "Appended",
+    "Buffer",
     "EventRefusedError",
     "Found",
     "Leaf",
@@ -30,6 +32,7 @@ __all__ = [
     "Secret",
     "SignedCheckpoint",
     "Verified",
+    "WhenUnwritable",
     "default_ledger",
     "ledger_settings",
     "ledger_url",

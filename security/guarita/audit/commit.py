@@ -53,8 +53,10 @@ class Ticket:
 class GroupCommit:
     """Hands batches to a store from one thread of its own, so that fsync is paid once for many callers."""
 
-    def __init__(self, write: Write) -> None:
+    def __init__(self, write: Write, idle: Callable[[], float | None] = lambda: None) -> None:
+        """`idle` is called where nothing is to be written; it gives the seconds after which to call it again."""
         self._write = write
+        self._idle = idle
         self._pending: deque[Ticket] = deque()
         self._changed = threading.Condition()
         self._closed = False
@@ -104,18 +106,25 @@ class GroupCommit:
             self._changed.notify()
 
     def _run(self) -> None:
-        while True:
-            with self._changed:
-                while not self._pending:
-                    if self._closed:
-                        return
-                    self._changed.wait()
+        while self._wait():
             self._gather()
             batch = self._take()
             started = time.monotonic()
             self._commit(batch)
             self._seconds = time.monotonic() - started
             self._expected = len(batch) + len(self._pending)
+
+    def _wait(self) -> bool:
+        """Wait for something to write; False when there is nothing any more."""
+        while not self._pending:
+            pause = self._idle()
+            with self._changed:
+                if self._pending:
+                    break
+                if self._closed:
+                    return False
+                self._changed.wait(pause)
+        return True
 
     def _gather(self) -> None:
         # The callers of the last batch wake one by one and come back within microseconds. Waiting for them a

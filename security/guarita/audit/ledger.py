@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import secrets
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from msgspec import UNSET
 
 from guarita.audit.checked import checked
 from guarita.audit.checkpointing import EVERY, Checkpointer
@@ -27,6 +30,7 @@ from guarita.audit.sealing.fields import Sealer
 from guarita.audit.sealing.interface import KeyStore
 from guarita.audit.signing import SignedCheckpoint, Signing
 from guarita.audit.stores.interface import Appended, Draft, Leaf, Store
+from guarita.audit.unwritable import Unwritable, WhenUnwritable
 from guarita.audit.verify import Progress, Verified
 from guarita.errors import GuaritaError
 
@@ -44,6 +48,7 @@ class Ledger:
         keys: KeyStore | None = None,
         *,
         checkpoint_every: int = EVERY,
+        when_unwritable: WhenUnwritable = "deny",
     ) -> None:
         """`open_ledger` makes one. It signs by itself after `checkpoint_every` entries, and when it closes.
 
@@ -54,6 +59,8 @@ class Ledger:
         self._keys = keys
         self._encoder = Encoder(None if keys is None else Sealer(store.origin, keys))
         self._commit: GroupCommit | None = None
+        self._kept = Unwritable(self._write, self._encoder, when_unwritable, origin=store.origin)
+        self._holds = when_unwritable != "deny"
         self._checkpoints = Checkpointer(lambda: signing.sign().size, every=checkpoint_every)
         self._pid = os.getpid()
         self._closed = False
@@ -86,20 +93,25 @@ class Ledger:
         """Write an event; returns after it is durable.
 
         With a key (here, or already as `metadata.uid`) a retry is harmless: the first entry stands, and its
-        index is given again. Raises EventRefusedError for an event that may not enter, LedgerUnavailableError when
+        index is given again. With a Buffer chosen at opening, an event that cannot be written now is held, and
+        answered with `buffered`. Raises EventRefusedError for an event that may not enter, LedgerUnavailableError when
         the ledger cannot be written; then nothing is acknowledged, and an event without a key may or may
         not be there.
         """
-        return self._writer().append([self._encoder.draft(event, idempotency_key)])[0]
+        return self._writer().append([self._encoder.draft(event, self._key(event, idempotency_key))])[0]
 
     def append_all(self, events: Iterable[Event]) -> list[Appended]:
         """Write several events side by side in the sequence, all or none. Raises as `append`."""
-        drafts = [self._encoder.draft(event, None) for event in events]
+        drafts = [self._encoder.draft(event, self._key(event, None)) for event in events]
         return self._writer().append(drafts) if drafts else []
 
     async def aappend(self, event: Event, *, idempotency_key: str | None = None) -> Appended:
         """As `append`, for asyncio tasks."""
-        return (await self._writer().aappend([await self._encoder.adraft(event, idempotency_key)]))[0]
+        return (
+            await self._writer().aappend(
+                [await self._encoder.adraft(event, self._key(event, idempotency_key))]
+            )
+        )[0]
 
     def entries(self, start: int = 0, stop: int | None = None) -> Iterator[Leaf]:
         """Entries by index, each compared with its hash. Raises LedgerCorruptError with the index.
@@ -201,7 +213,8 @@ class Ledger:
     def close(self) -> None:
         """Write what is pending, sign a last checkpoint, and let go of the store.
 
-        Raises what `checkpoint` raises; what was appended is durable all the same.
+        Raises what `checkpoint` raises; what was appended is durable all the same, but for `audit.lost`: then
+        events that were held because the ledger could not be written are lost.
         """
         if self._closed:
             return
@@ -210,6 +223,7 @@ class Ledger:
             if self._commit is not None:
                 self._commit.close()
                 self._commit = None
+                self._kept.close()
             if self._checkpoints.close() and self.signing.signs:
                 self.signing.sign()
         finally:
@@ -229,6 +243,12 @@ class Ledger:
             # The body's own error says more.
             if error is None:
                 raise
+
+    def _key(self, event: Event, key: str | None) -> str | None:
+        if self._holds and key is None and event.metadata.uid is UNSET:
+            # What is held is written again after a failure whose outcome may be unknown.
+            key = f"event:{secrets.token_hex(16)}"
+        return key
 
     def _append_own(self, event: Event) -> Appended:
         return self._writer().append([self._encoder.draft(event, None, own=True)])[0]
@@ -253,5 +273,5 @@ class Ledger:
         if self._closed:
             raise LedgerUnavailableError("audit.closed", "the ledger is closed")
         if self._commit is None:
-            self._commit = GroupCommit(self._write)
+            self._commit = GroupCommit(self._kept.write, self._kept.idle)
         return self._commit

@@ -22,6 +22,7 @@ from guarita.audit.stores.interface import Store
 from guarita.audit.stores.sqlite import SqliteStore
 from guarita.audit.stores.sqlite_file import FOLDER
 from guarita.audit.tiles.directory import TileDirectory
+from guarita.audit.unwritable import Buffer, WhenUnwritable
 from guarita.errors import MissingExtraError, UsageError
 
 DEFAULT_NAME = "ledger.db"
@@ -36,6 +37,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     key: str | None = None
     vkey: str | None = None
     checkpoint_every: int = EVERY
+    when_unwritable: WhenUnwritable = "deny"
     sealing_key: str | None = None
 
 
@@ -55,6 +57,7 @@ def ledger_settings(ledger: str | None = None, configuration: Path | None = None
         key=section.key,
         vkey=section.vkey,
         checkpoint_every=section.checkpoint_every or EVERY,
+        when_unwritable="deny" if section.buffer is None else Buffer(section.buffer),
         sealing_key=section.sealing_key,
     )
 
@@ -83,6 +86,7 @@ def open_configured(
         key=found.key,
         vkey=vkey or found.vkey,
         checkpoint_every=found.checkpoint_every,
+        when_unwritable=found.when_unwritable,
         sealing_key=found.sealing_key,
         archive=archive,
         check=check,
@@ -153,6 +157,7 @@ def open_ledger(
     key: str | None = None,
     vkey: str | None = None,
     checkpoint_every: int = EVERY,
+    when_unwritable: WhenUnwritable = "deny",
     sealing_key: str | None = None,
     archive: Path | None = None,
     check: bool = True,
@@ -162,7 +167,7 @@ def open_ledger(
     `origin` names a new log, for checkpoints; an existing log keeps its name. `key` says where the signing key
     is (`PATH`, `env:VARIABLE`, `vault:MOUNT/NAME`, or `none` for a process that signs nothing); without it
     it is in $GUARITA_LEDGER_KEY, or beside a SQLite file, where it is made with the ledger. `vkey` pins the first
-    key of the log's chain. `sealing_key` says where the master key of the subjects' keys is, as in guarita.yaml. `archive` is a folder
+    key of the log's chain. `when_unwritable` says what becomes of appends while the ledger cannot be written. `sealing_key` says where the master key of the subjects' keys is, as in guarita.yaml. `archive` is a folder
     of tiles that bodies are read from which are no longer in the store. `check=False` leaves out the comparison
     with the last checkpoint, for one who verifies anyway.
 
@@ -189,7 +194,9 @@ def open_ledger(
         if check:
             signing.check()
         keys = key_store(bare, sealing_key, read_only=read_only)
-        return Ledger(store, signing, keys, checkpoint_every=checkpoint_every)
+        return Ledger(
+            store, signing, keys, checkpoint_every=checkpoint_every, when_unwritable=when_unwritable
+        )
     except BaseException:
         bare.close()
         raise

@@ -1,4 +1,4 @@
-"""Builder for heartbeats: a writer of the log started, is there, or stopped (OCSF 6002 Application Lifecycle)."""
+"""Builders about the log's writers: heartbeats, and gaps (OCSF 6002 Application Lifecycle)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final, Literal
 from msgspec import UNSET
 
 from guarita.audit.events.classes import ApplicationLifecycle
-from guarita.audit.events.common import SUCCESS, head
+from guarita.audit.events.common import FAILURE, SUCCESS, head
 from guarita.audit.events.objects import Product
 
 Beat = Literal["start", "beat", "stop"]
@@ -37,6 +37,34 @@ def heartbeat(
                     "counter": counter,
                     "period": period,
                     "beat": beat,
+                }
+            }
+        },
+    )
+
+
+def gap(
+    *, time: int, origin: str, since: int, until: int, count: int, held: int, reason: str, uid: str
+) -> ApplicationLifecycle:
+    """6002: for a while the log could not be written. `time`, `since`, `until` are in ms since the epoch.
+
+    `count` events met it; `held` of them were kept in memory and follow this one, the others were refused to
+    whoever brought them. `reason` is the code of the first error.
+    """
+    return ApplicationLifecycle(
+        **head(6002, 99, time=time, severity=4, uid=uid),
+        activity_name="Gap",
+        status_id=FAILURE,
+        app=Product(name=origin),
+        unmapped={
+            "guarita": {
+                "gap": {
+                    "since": since,
+                    "until": until,
+                    "count": count,
+                    "held": held,
+                    "refused": count - held,
+                    "reason": reason,
                 }
             }
         },

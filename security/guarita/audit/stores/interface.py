@@ -27,12 +27,15 @@ class Draft(NamedTuple):
 
 
 class Appended(msgspec.Struct, frozen=True):
-    """An entry that is durable."""
+    """An entry that is durable, unless it is `buffered`."""
 
     index: int
     leaf_hash: bytes
     duplicate: bool = False
     """Whether the key was known already: index and hash are those of the entry that has it."""
+    buffered: bool = False
+    """Whether it is only held in memory, because the ledger cannot be written and its opener chose that. Then it is
+    not durable yet, and `index` is -1."""
 
 
 class Leaf(msgspec.Struct, frozen=True):

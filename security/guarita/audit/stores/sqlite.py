@@ -276,6 +276,8 @@ class SqliteStore(Store):
 
     def _reader(self) -> sqlite3.Connection:
         """A connection of this thread, for reading."""
+        # The name may stand for another file by now, and so may that of the log file beside it.
+        file.still_there(self.path, self._identity)
         reader: sqlite3.Connection | None = getattr(self._local, "reader", None)
         if reader is None:
             reader = file.connect_reader(self.path)

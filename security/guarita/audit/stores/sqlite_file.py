@@ -87,7 +87,10 @@ def _to_wal(connection: sqlite3.Connection, *, deadline: float) -> None:
 
 def connect_reader(path: Path) -> sqlite3.Connection:
     """A connection that only reads, on a read-only volume too."""
-    alone = not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
+    alone = (
+        not os.access(path.parent, os.W_OK, effective_ids=True)
+        and not path.with_name(f"{path.name}-wal").exists()
+    )
     # Without a writable folder there can be no shared memory; with no WAL beside it the file is all there is.
     mode = "immutable=1" if alone else "mode=ro"
     connection = sqlite3.connect(
