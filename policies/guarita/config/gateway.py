@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from guarita.config.gateway_access import AccessSection
+from guarita.config.gateway_keys import ApiKeysSection
 from guarita.config.section import Section
 
 
@@ -10,3 +11,4 @@ class GatewaySection(Section, frozen=True, kw_only=True):
     """The gateway: who may call what."""
 
     access: AccessSection = AccessSection()
+    api_keys: ApiKeysSection | None = None

@@ -15,6 +15,7 @@ from guarita.errors import ExitStatus, GuaritaError
 # Help in a line, here, so that `guarita --help` imports no part. A command from elsewhere shows its package.
 SUMMARIES = {
     "audit": "Read, verify and prove the audit ledger.",
+    "gateway": "Decide who may call what: policy, keys, revocation.",
     "init": "Write a starting guarita.yaml that fits the tree.",
     "scan": "Scan a tree, judge it by one policy, pass or fail.",
     "tools": "Make and list the environments of tools that run beside guarita.",
@@ -119,7 +120,9 @@ def run(arguments: list[str]) -> int:
 
 def _extra_for(arguments: list[str]) -> str:
     part = next((word for word in arguments if not word.startswith("-")), "all")
-    return {"scan": "scan", "init": "scan", "tools": "scan", "pii": "pii"}.get(part, "all")
+    return {"scan": "scan", "init": "scan", "tools": "scan", "pii": "pii", "gateway": "gateway"}.get(
+        part, "all"
+    )
 
 
 def main() -> None:

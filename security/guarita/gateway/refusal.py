@@ -18,6 +18,11 @@ class RefusalError(GuaritaError):
     headers: tuple[tuple[bytes, bytes], ...] = ()
     """For the response, where who raised it knows better than others: `WWW-Authenticate`, `DPoP-Nonce`."""
 
+    @property
+    def audit_code(self) -> str:
+        """The true reason, for the audit ledger and metrics; the client learns `code` only."""
+        return self.code
+
 
 class TokenError(RefusalError):
     """The access token is not acceptable."""

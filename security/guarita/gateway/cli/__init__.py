@@ -1,0 +1,16 @@
+"""`guarita gateway`: keys, and what else a gateway's operator does."""
+
+from __future__ import annotations
+
+import click
+
+from guarita.gateway.cli.keys import keys
+
+
+@click.group()
+def gateway() -> None:
+    """Decide who may call what: policy, keys, revocation."""
+
+
+for command in (keys,):
+    gateway.add_command(command)
