@@ -1,6 +1,9 @@
 import dataclasses
+import os
 
+import psycopg
 import pytest
+import servers
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
@@ -137,3 +140,24 @@ def application():
     paths = ("/health", "/docs", "/who", "/admin", "/open", "/caf\N{LATIN SMALL LETTER E WITH ACUTE}")
     routes = [Route(path, who, methods=["GET", "POST"]) for path in paths]
     return Starlette(routes=[*routes, Route("/stream", stream), WebSocketRoute("/socket", socket)])
+
+
+@pytest.fixture(scope="session")
+def openbao(tmp_path_factory):
+    with servers.openbao(tmp_path_factory.mktemp("bao")) as (address, _):
+        yield address
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory):
+    with servers.postgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgres):
+    """The URL of an empty database."""
+    name = f"t{os.urandom(6).hex()}"
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return postgres.url().replace("/postgres?", f"/{name}")

@@ -137,7 +137,7 @@ def _shut(connected: socket.socket) -> None:
 
 
 def _find(connection: psycopg.Connection[tuple[Any, ...]], key_id: str, lock: str = "") -> KeyRecord | None:
-    row = connection.execute(_SELECT + " WHERE key_id = %s" + lock, (key_id,)).fetchone()  # type: ignore[arg-type]  # constants
+    row = connection.execute(_SELECT + " WHERE key_id = %s" + lock, (key_id,)).fetchone()
     return None if row is None else from_row(row, _PLACE)
 
 

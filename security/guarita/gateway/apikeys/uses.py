@@ -46,6 +46,9 @@ class LastUses:
 
     def _begin(self) -> asyncio.Future[None]:
         batch, self._pending = self._pending, {}
+        if len(self._written) > MAX_PENDING:
+            self._written.clear()
+        self._written.update(batch)  # while it is being written too
         self._writing = writing = asyncio.get_running_loop().run_in_executor(
             self._pool, self._store.used, batch
         )
@@ -57,9 +60,8 @@ class LastUses:
         error = None if done.cancelled() else done.exception()
         if done.cancelled() or isinstance(error, StoreError):
             self._pending = {**batch, **self._pending}
+            for key_id in batch:
+                self._written.pop(key_id, None)
             return
         if error is not None:
             raise error  # to the loop's exception handler: a fault of ours
-        if len(self._written) > MAX_PENDING:
-            self._written.clear()
-        self._written.update(batch)
