@@ -105,7 +105,7 @@ class LedgerReporter:
 
     def refused(self, refusal: RefusalError, request: Request, principal: Principal | None) -> None:
         """A refusal is an event, unless the same one was told a moment ago: then it is counted."""
-        self._tell(refusal.code, refusal.status, request, principal)
+        self._tell(refusal.audit_code, refusal.status, request, principal)
 
     def close(self) -> None:
         """Write what waits, as far as the ledger takes it, and end the thread."""
