@@ -1,0 +1,34 @@
+"""The access policy: roles, who has them, what a route asks for; compiled once, decided in tables, explained."""
+
+from guarita.policy.access.compile import compiled
+from guarita.policy.access.explain import explain
+from guarita.policy.access.interface import CODES, Decision, NearMiss, Place, Principal, PrincipalData
+from guarita.policy.access.load import load, parse
+from guarita.policy.access.matrix import Endpoint, idle, matrix, uncovered
+from guarita.policy.access.policy import AccessPolicy, Grant
+from guarita.policy.access.reload import PolicyFile
+from guarita.policy.access.replay import Recorded, diff
+from guarita.policy.access.routes import METHOD_OVERRIDES
+
+__all__ = [
+    "CODES",
+    "METHOD_OVERRIDES",
+    "AccessPolicy",
+    "Decision",
+    "Endpoint",
+    "Grant",
+    "NearMiss",
+    "Place",
+    "PolicyFile",
+    "Principal",
+    "PrincipalData",
+    "Recorded",
+    "compiled",
+    "diff",
+    "explain",
+    "idle",
+    "load",
+    "matrix",
+    "parse",
+    "uncovered",
+]

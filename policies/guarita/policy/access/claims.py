@@ -1,0 +1,25 @@
+"""Claims: a value found by its path, compared without conversion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Scalar = tuple[type, Any]
+"""A value with its type, so that 1, "1" and True are three."""
+
+
+def values(claims: Mapping[str, Any], path: tuple[str, ...]) -> list[Scalar]:
+    """The values at a path: one, or those of a list. None where nothing is there, or a mapping."""
+    here: Any = claims
+    for name in path:
+        if not isinstance(here, Mapping) or name not in here:
+            return []
+        here = here[name]
+    several = here if isinstance(here, (list, tuple)) else (here,)
+    return [(type(value), value) for value in several if type(value) in {str, int, bool}]
+
+
+def texts(claims: Mapping[str, Any], path: tuple[str, ...]) -> set[str]:
+    """The values at a path as they stand in a path of a request: texts, and whole numbers in decimal."""
+    return {str(value) for kind, value in values(claims, path) if kind is not bool and value != ""}
