@@ -123,6 +123,10 @@ class RouteSection(Section, frozen=True, kw_only=True):
         default_factory=list
     )
 
+    privileged: Annotated[
+        bool, Meta(description="Each request that it lets through is an event of its own in the ledger.")
+    ] = False
+
     def __post_init__(self) -> None:
         if (self.permissions is not None) + self.authenticated + self.public != 1:
             raise ValueError(

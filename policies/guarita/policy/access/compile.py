@@ -115,6 +115,7 @@ class _Builder:
             place=self._place(at),
             permissions=tuple(dict.fromkeys(route.permissions or ())),
             public=route.public,
+            privileged=route.privileged,
             owners=tuple(
                 self._owner(owner, template, (*at, "owner", index)) for index, owner in enumerate(route.owner)
             ),

@@ -94,3 +94,7 @@ class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
     """The permission that was missing or denied."""
     nearest: NearMiss | None = None
     """On a refusal: what would have been enough."""
+    public: bool = False
+    """Whether the rule asks for nobody's credential."""
+    privileged: bool = False
+    """Whether the ledger wants each such request by itself."""

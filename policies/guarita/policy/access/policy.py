@@ -72,8 +72,10 @@ class AccessPolicy:
         """The roles that the bindings give a principal. Roles that its credential names are not enough."""
         return self._granted(self.bindings.roles_of(principal))
 
-    def decide(self, principal: Principal, method: str, path: str, grant: Grant | None = None) -> Decision:
-        """Whether a principal may make a request.
+    def decide(
+        self, principal: Principal | None, method: str, path: str, grant: Grant | None = None
+    ) -> Decision:
+        """Whether a principal, or nobody, may make a request.
 
         `path` is canonical: decoded once, without dot segments. `grant` is what `grant(principal)` gave; one of
         another policy is not believed.
@@ -83,7 +85,7 @@ class AccessPolicy:
             return found
         if found.public:
             return found.opened
-        if not principal.subject:
+        if principal is None or not principal.subject:
             return found.closed
         if grant is None or grant.policy != self.digest:
             grant = self.grant(principal)
@@ -92,12 +94,12 @@ class AccessPolicy:
             return self._owned(decision, principal, grant, found, path)
         return decision
 
-    def check(self, principal: Principal, permission: str, grant: Grant | None = None) -> Decision:
+    def check(self, principal: Principal | None, permission: str, grant: Grant | None = None) -> Decision:
         """Whether a principal has a permission, whatever the route.
 
         Raises UsageError `access.permission` for what is no permission: a wildcard asks for nothing definite.
         """
-        if not principal.subject:
+        if principal is None or not principal.subject:
             return Decision(False, "access.unauthenticated", permission=permission)
         if grant is None or grant.policy != self.digest:
             grant = self.grant(principal)

@@ -32,6 +32,7 @@ class Rule:
     place: Place
     permissions: tuple[str, ...] = ()
     public: bool = False
+    privileged: bool = False
     owners: tuple[Owner, ...] = ()
     text: str = field(init=False)
     """As it is named in answers: `GET, POST /docs/{id}`."""
@@ -45,7 +46,10 @@ class Rule:
         code = "public" if self.public else "granted" if self.permissions else "authenticated"
         set_field = object.__setattr__
         set_field(self, "text", text)
-        set_field(self, "opened", Decision(True, f"access.{code}", text, self.place))
+        opened = Decision(
+            True, f"access.{code}", text, self.place, public=self.public, privileged=self.privileged
+        )
+        set_field(self, "opened", opened)
         set_field(self, "closed", Decision(False, "access.unauthenticated", text, self.place))
 
     @property
