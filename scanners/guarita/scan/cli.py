@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
@@ -122,10 +123,12 @@ def scan(  # noqa: PLR0917  # click passes the context by position, the rest by 
 def _shown(bars: Progress) -> Callable[[str, int, int], None]:
     """Progress of the scanners, a bar each."""
     tasks: dict[str, TaskID] = {}
+    lock = threading.Lock()
 
     def progress(name: str, done: int, total: int) -> None:
-        if name not in tasks:
-            tasks[name] = bars.add_task(name, total=total)
+        with lock:  # scanners report from threads of their own
+            if name not in tasks:
+                tasks[name] = bars.add_task(name, total=total)
         bars.update(tasks[name], completed=done, total=total)
 
     return progress

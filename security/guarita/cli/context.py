@@ -42,7 +42,8 @@ class Context:
     @property
     def interactive(self) -> bool:
         """Whether a person watches: a terminal on stderr, and neither `--quiet` nor `--json`."""
-        return self.err.is_terminal and not (self.quiet or self.json)
+        # Asked of the stream: rich calls a pipe a terminal under FORCE_COLOR, and bars in a log help nobody.
+        return sys.stderr.isatty() and not (self.quiet or self.json)
 
     def progress(self) -> Progress:
         """A progress display on stderr, which shows nothing unless a person watches."""

@@ -55,9 +55,12 @@ _OTHER_ENDING: Final = re.compile(
     r"\.(dockerignore|md|rst|txt|html|py|go|js|ts|java|rb|rs|sh|ya?ml|json|toml|png|svg)$", re.IGNORECASE
 )
 _FROM: Final = re.compile(
-    rb"\A\xef?\xbb?\xbf?(?:[ \t]*(?:#[^\n]*|ARG[ \t][^\n]*)?\r?\n)*[ \t]*FROM[ \t]", re.IGNORECASE
+    rb"\A\xef?\xbb?\xbf?(?:[ \t]*(?:#[^\n]*|ARG[ \t][^\n]*)?\r?\n)*[ \t]*FROM[ \t]+(?:--\S+[ \t]+)*\S+"
+    rb"(?:[ \t]+AS[ \t]+\S+)?[ \t]*(?:\r?\n|\Z)",
+    re.IGNORECASE,
 )
-"""How a Dockerfile begins. Only this makes one of a file with the ending of another language."""
+"""How a Dockerfile begins. Only this makes one of a file with the ending of another language; Python's
+`from os import path` is no such beginning."""
 _MARKS: Final = re.compile(
     rb"AWS::|AWSTemplateFormatVersion|deploymentTemplate\.json|[\"']?Resources[\"']?\s*:|\\[xuU]"
     rb"|(?m:^\s*(-\s+)?[\"']?(hosts|import_playbook|[a-z_]\w*\.[a-z_]\w*\.[a-z_]\w*)[\"']?\s*:)"

@@ -99,7 +99,7 @@ def _finding(file: TreeFile, record: dict[str, Any], also: Sequence[str]) -> Fin
     return Finding(
         scanner=SecretsScanner.name,
         rule=name,
-        title=rule["name"],
+        title=rating.title,
         message="A secret stands here. Its value is not shown.",
         severity=rating.severity,
         severity_basis=rating.basis,
