@@ -470,6 +470,7 @@ def test_the_command_erases_once_and_says_so(url):
     assert "Bruno" in guarita("query", "--ledger", "ledger.db", "--actor", "Bruno", cwd=folder).stdout
     assert guarita("erase", "--ledger", "ledger.db", "--replay", cwd=folder).returncode == 0
     assert guarita("erase", "--ledger", "ledger.db", cwd=folder).returncode == 2
+    assert guarita("erase", "--ledger", "ledger.db", "-", cwd=folder, input="\n").returncode == 2
     assert guarita("verify", "--ledger", "ledger.db", cwd=folder).returncode == 0
 
 

@@ -649,7 +649,22 @@ def test_the_command_writes_a_file_that_verifies(log, vkey, tmp_path):
     assert alone.returncode == 0
     assert plain(sys.executable, "v.pyz", "f.pyz", "--vkey", vkey, folder=tmp_path).returncode == 0
     assert run("-o", "missing/folder/e.pyz").returncode == 3
+    assert run("--from", "2026-01-02", "--to", "2026-01-01").returncode == 2
     assert {path.name for path in tmp_path.iterdir()} == {"e.pyz", "f.pyz", "v.pyz"}
+
+
+def test_every_kind_of_store_gives_evidence(place):
+    with place.open(origin="example.com/log") as ledger:
+        ledger.append(gate(T0, "failed"))
+        ledger.append_all([denied(T0 + at, Personal("s", "Eva")) for at in range(300)])
+        ledger.rotate_key()
+        ledger.retire_keys()
+        ledger.append(rotation(T0 + 400))
+        ledger.checkpoint()
+        report = report_of(ledger, since=T0 + 100)
+        assert len(report.facts.denials) == 200
+        assert len(report.facts.changes) == 1
+        assert len(report.checked.keys) == 2
 
 
 def test_the_documentation_lists_every_limit():

@@ -27,7 +27,9 @@ def erase(context: Context, /, subject: str | None, *, replay: bool) -> ExitStat
     if (subject is None) != replay:
         raise UsageError("audit.erase", "name a SUBJECT, or say --replay")
     if subject == "-":
-        subject = sys.stdin.readline().removesuffix("\n")
+        subject = sys.stdin.readline().rstrip("\r\n")
+    if subject == "":
+        raise UsageError("audit.erase", "the SUBJECT is empty")
     with opened(context, read_only=False) as ledger:
         done = ledger.replay_erasures() if replay else ledger.erase(subject)
     if context.json:

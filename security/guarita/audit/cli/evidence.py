@@ -20,7 +20,7 @@ from guarita.audit.evidence.build import Made, make
 from guarita.audit.evidence.pack import pack_verifier
 from guarita.audit.evidence.verifier.report import document
 from guarita.cli import Context, command_options
-from guarita.errors import ExitStatus
+from guarita.errors import ExitStatus, UsageError
 
 T = TypeVar("T")
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -61,6 +61,8 @@ def evidence(
             context, {"verifier": {"file": str(verifier), "sha256": digest}}, [f"{verifier}  sha256 {digest}"]
         )
         return ExitStatus.PASSED
+    if since is not None and until is not None and since >= until:
+        raise UsageError("audit.period", "the period ends before it begins", hint="--from is before --to")
     section = ledger_section(context)
     target = output or Path(f"evidence-{dt.datetime.now(dt.UTC):%Y-%m-%d}.pyz")
     with opened(context, read_only=as_is, archive=archive) as ledger, context.progress() as bars:
