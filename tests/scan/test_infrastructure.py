@@ -143,6 +143,13 @@ def test_a_program_about_dockerfiles_is_none(repository):
     assert (scan.status, scan.file("dockerfile.py")["rule"]) == (0, "not-asked")
 
 
+def test_a_charts_template_is_no_broken_playbook(repository):
+    ingress = "kind: Ingress\nspec:\n  tls:\n    - hosts: [{{ .Values.host }}]\n  x: [{{ .y }}\n"
+    repository.commit({"chart/templates/ingress.yaml": ingress})
+    scan = repository.scan(scanners=("infrastructure",))
+    assert (scan.status, scan.file("chart/templates/ingress.yaml")["rule"]) == (0, "not-a-manifest")
+
+
 def test_lines_after_a_here_document_are_the_files_own(scan):
     (found,) = [
         f

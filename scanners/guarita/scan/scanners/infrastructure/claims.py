@@ -67,6 +67,11 @@ _MARKS: Final = re.compile(
 )
 """What a template of CloudFormation or ARM, or a playbook shows. An escape may hide any of it."""
 
+_PLAINLY: Final = re.compile(
+    rb"AWS::|AWSTemplateFormatVersion|deploymentTemplate\.json|(?m:^[\"']?Resources[\"']?\s*:)"
+    rb"|(?m:^- (hosts|import_playbook)\s*:)|(?m:^  hosts\s*:.*\n(  .*\n)*  (tasks|roles)\s*:)"
+)
+
 
 def kind_of(file: TreeFile) -> Kind | None:
     """The kind, or None for a file that says nothing about infrastructure. Looks at name and head only."""
@@ -83,5 +88,10 @@ def kind_of(file: TreeFile) -> Kind | None:
 
 
 def may_be_template(content: bytes) -> bool:
-    """Whether a whole file shows what a template of CloudFormation or ARM shows."""
+    """Whether a whole file shows what a template of CloudFormation or ARM, or a playbook shows."""
     return _MARKS.search(content) is not None
+
+
+def looks_like_template(content: bytes) -> bool:
+    """Whether a file that cannot be parsed is one of these all the same, and not a chart's template."""
+    return _PLAINLY.search(content) is not None

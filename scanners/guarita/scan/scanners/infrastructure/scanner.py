@@ -9,7 +9,7 @@ from guarita.policy.gate.coverage import FileStatus
 from guarita.scan.interface import SCANNED, Outcome, ScanJob, Scanner, ScanResult, TreeFile
 from guarita.scan.scanners.checkov import Engine, engine_version, to_findings
 from guarita.scan.scanners.infrastructure import terraform
-from guarita.scan.scanners.infrastructure.claims import Kind, kind_of, may_be_template
+from guarita.scan.scanners.infrastructure.claims import Kind, kind_of, looks_like_template, may_be_template
 
 NO_CHECKS: Final = Outcome(
     status=FileStatus.NO_TOOL,
@@ -66,6 +66,9 @@ def _judge(engine: Engine, kind: Kind, file: TreeFile, answers: list[dict[str, A
         return NOT_A_TEMPLATE
     answer = engine.ask(_request(kind, file))
     answers += answer.get("findings", ())
+    if answer.get("error") and kind is Kind.TEMPLATE and not looks_like_template(file.read()):
+        # Whoever claims all YAML says that it cannot be parsed; nothing shows that it is ours.
+        return NOT_A_TEMPLATE
     if reason := answer.get("error") or "; ".join(answer.get("problems", ())[:3]):
         return Outcome(status=FileStatus.UNPARSEABLE, reason=f"infrastructure: {reason}")
     return NOT_A_TEMPLATE if answer.get("none") else SCANNED
