@@ -217,6 +217,15 @@ def test_a_refusal_ends_the_run_at_once_and_is_told_without_secrets(ledger, requ
     assert cursors(ledger.store)["x"].failure is None
 
 
+def test_a_credential_that_no_header_can_hold_is_refused_and_not_shown(ledger, elasticsearch):
+    for value in ("schlüssel-kanarienvogel", "kanarien\nvogel"):
+        sink = es_sink(elasticsearch, credentials=lambda value=value: {"authorization": Secret(value)})
+        with pytest.raises((SinkRefusedError, SinkUnavailableError)) as caught:
+            ship(ledger, sink, pace=Pace(patience=0))
+        assert "vogel" not in caught.value.message + str(cursors(ledger.store))
+    assert elasticsearch.requests == []
+
+
 @pytest.mark.parametrize("token", [None, "OURS"])
 def test_s3_credentials_of_the_configuration_are_not_mixed_with_the_environments(
     ledger, s3, monkeypatch, token

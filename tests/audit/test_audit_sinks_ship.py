@@ -15,6 +15,7 @@ import sinkservers
 from moto.server import ThreadedMotoServer
 
 from guarita.audit import events, open_ledger
+from guarita.audit.sinks.cursor import cursors
 
 GUARITA = Path(sysconfig.get_path("scripts")) / "guarita"
 ENV = {"PATH": "/usr/bin:/bin", "COLUMNS": "200", "S3_ID": "a", "S3_SECRET": "kanarienvogel"}
@@ -202,6 +203,46 @@ def test_a_sink_that_is_down_is_told_by_status_and_list_without_secrets(tmp_path
     )
 
 
+def test_a_shipper_needs_no_signing_key_and_makes_none(tmp_path):
+    (tmp_path / "guarita.yaml").write_text("ledger:\n  sinks:\n  - {name: out, type: stdout}\n")
+    grown(tmp_path, 10)
+    (tmp_path / ".guarita" / "ledger.key").rename(tmp_path / "elsewhere.key")
+    assert len(guarita(tmp_path, "ship").stdout.splitlines()) == 10
+    assert not (tmp_path / ".guarita" / "ledger.key").exists()
+
+
+def test_a_secret_that_goes_and_comes_back_stops_its_sink_for_that_time_only(tmp_path, servers):
+    secret = tmp_path / "secret"
+    secret.write_text("kanarienvogel\n")
+    (tmp_path / "guarita.yaml").write_text(
+        "ledger:\n  sinks:\n"
+        f"  - {{name: search, type: elasticsearch, url: '{servers['search'].url}', index: audit, api_key: {{file: secret}}}}\n"
+    )
+    grown(tmp_path, 10)
+    process = subprocess.Popen(
+        [GUARITA, "audit", "ship", "--follow"], cwd=tmp_path, env=ENV, stderr=subprocess.PIPE
+    )
+    try:
+        while len(servers["search"].stored.get("audit", ())) < 10:
+            time.sleep(0.02)
+        secret.unlink()
+        grown(tmp_path, 20)
+        with open_ledger(str(tmp_path / ".guarita" / "ledger.db"), read_only=True) as ledger:
+            while not (failure := cursors(ledger.store)["search"].failure):
+                time.sleep(0.02)
+        assert failure.code == "audit.sink-secret"
+        assert process.poll() is None
+    finally:
+        process.terminate()
+        assert process.wait(90) == 0
+        assert b"kanarienvogel" not in process.stderr.read()
+        process.stderr.close()
+    secret.write_text("kanarienvogel\n")
+    assert guarita(tmp_path, "ship").returncode == 0
+    assert len(servers["search"].stored["audit"]) == 20
+    assert servers["search"].requests[-1][2]["authorization"] == "ApiKey kanarienvogel"
+
+
 def test_shipping_again_from_an_index(tmp_path):
     (tmp_path / "guarita.yaml").write_text("ledger:\n  sinks:\n  - {name: out, type: stdout}\n")
     grown(tmp_path, 10)
@@ -250,4 +291,5 @@ def test_a_cursor_of_another_ledger_is_noticed(tmp_path):
     done = guarita(tmp_path, "ship")
     assert done.returncode == 1
     assert b"sink/out stands at entry 10" in done.stderr
+    assert b"sink/out stands at entry 10" in guarita(tmp_path, "sinks").stdout
     assert len(guarita(tmp_path, "ship", "--sink", "out", "--from", "0").stdout.splitlines()) == 10

@@ -10,7 +10,7 @@ import msgspec
 from guarita import config
 from guarita.audit.checkpointing import EVERY
 from guarita.audit.errors import LedgerCorruptError
-from guarita.audit.keys.locate import key_source
+from guarita.audit.keys.locate import NONE, key_source
 from guarita.audit.ledger import Ledger
 from guarita.audit.notes.ed25519 import VerifyingKey
 from guarita.audit.retention.reader import with_archive
@@ -76,14 +76,18 @@ def open_configured(
     vkey: str | None = None,
     archive: Path | None = None,
     check: bool = True,
+    sign: bool = True,
 ) -> Ledger:
-    """Open the ledger of `ledger_settings`, as `open_ledger` does. `vkey` wins over the configured one."""
+    """Open the ledger of `ledger_settings`, as `open_ledger` does. `vkey` wins over the configured one.
+
+    With `sign=False` no signing key is looked for: for one who writes beside the log, and nothing into it.
+    """
     found = ledger_settings(ledger, configuration)
     return open_ledger(
         found.url,
         create=create,
         read_only=read_only,
-        key=found.key,
+        key=found.key if sign else NONE,
         vkey=vkey or found.vkey,
         checkpoint_every=found.checkpoint_every,
         when_unwritable=found.when_unwritable,

@@ -21,6 +21,7 @@ def opened(
     vkey: str | None = None,
     archive: Path | None = None,
     check: bool = True,
+    sign: bool = True,
 ) -> Ledger:
     """The ledger of `--ledger`, the environment or guarita.yaml. It must exist: reading makes none."""
     return open_configured(
@@ -31,6 +32,7 @@ def opened(
         vkey=vkey,
         archive=archive,
         check=check,
+        sign=sign,
     )
 
 

@@ -20,6 +20,7 @@ from guarita.audit.sinks.build import build, pace, sections
 from guarita.audit.sinks.crew import Crew, Task
 from guarita.audit.sinks.cursor import Cursor, CursorFile, cursors
 from guarita.cli import Context, command_options
+from guarita.cli.main import show_error
 from guarita.config import FILE_NAME
 from guarita.config.sinks import SinkSection
 from guarita.errors import ExitStatus, GuaritaError, UsageError
@@ -78,7 +79,7 @@ def ship(
         raise UsageError("audit.no-sink", "no sinks are named", hint="name them under `ledger.sinks`")
     if start is not None and len(names) != 1:
         raise UsageError("audit.no-sink", "--from needs the one sink that is meant: --sink NAME")
-    with opened(context, read_only=False, archive=archive) as ledger:
+    with opened(context, read_only=False, archive=archive, sign=False) as ledger:
         if start is not None:
             rewind(ledger, names[0], start)
         tasks = [
@@ -93,11 +94,18 @@ def ship(
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        crew = Crew(ledger, tasks, stop=stop, follow=follow)
+
+        def told(name: str, error: GuaritaError) -> None:
+            named = GuaritaError(error.code, f"{name}: {error.message}", hint=error.hint)
+            show_error(named, as_json=context.json)
+
+        crew = Crew(ledger, tasks, stop=stop, follow=follow, told=told)
         errors = crew.run()
         for name, sent in crew.sent.items():
             context.note(f"{name}: {sent} {'entry' if sent == 1 else 'entries'} sent")
-        return _outcome(context, errors)
+    if stop.is_set() and not follow:
+        raise click.Abort
+    return max((error.exit_status for error in errors.values()), default=ExitStatus.PASSED)
 
 
 def rewind(ledger: Ledger, name: str, start: int) -> None:
@@ -109,19 +117,6 @@ def rewind(ledger: Ledger, name: str, start: int) -> None:
     before = ledger.store.hashes(0, start - 1, start).hex() if start else None
     if not cursor.save(Cursor(next=start, hash=before)):
         raise UsageError("audit.sink-busy", f"another process is shipping to {name}: stop it first")
-
-
-def _outcome(context: Context, errors: dict[str, GuaritaError]) -> ExitStatus:
-    for name, error in sorted(errors.items()):
-        if context.json:
-            context.emit({"error": {"sink": name, "code": error.code, "message": error.message}})
-        else:
-            context.err.print(
-                Text.assemble(("error: ", "red bold"), f"{name}: {error.message}"), soft_wrap=True
-            )
-            if error.hint:
-                context.err.print(f"  → {error.hint}", markup=False, soft_wrap=True)
-    return max((error.exit_status for error in errors.values()), default=ExitStatus.PASSED)
 
 
 @click.command()

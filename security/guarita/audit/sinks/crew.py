@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import NamedTuple
 
 from guarita.audit.ledger import Ledger
@@ -26,9 +27,19 @@ class Task(NamedTuple):
 class Crew:
     """Ships one ledger to several sinks."""
 
-    def __init__(self, ledger: Ledger, tasks: list[Task], *, stop: threading.Event, follow: bool) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        tasks: list[Task],
+        *,
+        stop: threading.Event,
+        follow: bool,
+        told: Callable[[str, GuaritaError], None] = lambda *_: None,
+    ) -> None:
+        """`told` hears at once which sink ended with what error, from that sink's thread."""
         self._stop = stop
         self._follow = follow
+        self._told = told
         self._sinks = [task.sink for task in tasks]
         self._shippers = {
             task.name: Shipper(ledger, task.name, task.sink, batch=task.batch, pace=task.pace, stop=stop)
@@ -66,8 +77,12 @@ class Crew:
         try:
             shipper.run(follow=self._follow)
         except GuaritaError as error:
-            self._errors[name] = error
+            self._ended(name, error)
         except Exception as error:  # noqa: BLE001  # a thread's end must not go unseen
-            self._errors[name] = GuaritaError(
-                "audit.sink-internal", f"an internal error ({type(error).__name__})"
+            self._ended(
+                name, GuaritaError("audit.sink-internal", f"an internal error ({type(error).__name__})")
             )
+
+    def _ended(self, name: str, error: GuaritaError) -> None:
+        self._errors[name] = error
+        self._told(name, error)

@@ -65,6 +65,10 @@ class Peer:
                 "POST", f"{self.url}{path}", content=content, headers={**headers, **secret}
             ) as response:
                 body = self._body(response, deadline)
+        except UnicodeEncodeError:
+            raise SinkRefusedError(
+                "audit.sink-refused", f"{self.url}: a credential has characters that a header cannot hold"
+            ) from None
         except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as error:
             # The texts of these errors may hold addresses and headers; their names say enough.
             raise SinkUnavailableError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 import time
@@ -10,12 +11,12 @@ from typing import Final
 
 import msgspec
 
-from guarita.audit.errors import LedgerCorruptError, LedgerUnavailableError
+from guarita.audit.errors import LedgerCorruptError, LedgerError, LedgerUnavailableError
 from guarita.audit.ledger import Ledger
 from guarita.audit.sinks.cursor import CursorFile, Failure
 from guarita.audit.sinks.interface import Batch, Sink, SinkError, SinkRefusedError, SinkUnavailableError
 from guarita.audit.stores.interface import Leaf
-from guarita.errors import GuaritaError
+from guarita.errors import GuaritaError, UsageError
 
 MAX_BYTES: Final = 4 * 1024 * 1024
 """Bytes of events in one batch at most (one event alone may be 64 KiB)."""
@@ -96,6 +97,9 @@ class Shipper:
                 if not follow and (isinstance(error, SinkRefusedError) or not patient):
                     raise
                 self._stop.wait(wait)
+            except GuaritaError as error:
+                self._failed(error, 1)
+                raise
 
     def _ship_one(self, end: int | None) -> bool:
         """Ship a batch; False when there is none to ship now."""
@@ -110,7 +114,7 @@ class Shipper:
                 return True  # another shipper is at work: look again
         else:
             batch = self._planned_or_read(cursor.next, cursor.until)
-        refused = self._sink.send(batch)
+        refused = self._send(batch)
         following = self._next(batch.stop, end)
         done = msgspec.structs.replace(
             cursor,
@@ -125,6 +129,18 @@ class Shipper:
             self.sent += len(batch.leaves)
             self._planned = following
         return True
+
+    def _send(self, batch: Batch) -> int:
+        try:
+            return self._sink.send(batch)
+        except SinkError:
+            raise
+        except UsageError as error:  # such as a secret that has gone: others go on, and it may come back
+            raise SinkRefusedError(error.code, error.message, hint=error.hint) from error
+        except Exception as error:  # a client's own failure is that of its sink alone
+            raise SinkUnavailableError(
+                "audit.sink-internal", f"an internal error ({type(error).__name__})"
+            ) from error
 
     def _planned_or_read(self, start: int, stop: int) -> Batch:
         planned, self._planned = self._planned, None
@@ -162,8 +178,11 @@ class Shipper:
     def _failed(self, error: GuaritaError, attempts: int) -> float:
         since = self._cursor.value.failure.since if self._cursor.value.failure else _now()
         failure = Failure(code=error.code, message=error.message, since=since, attempts=attempts)
+        if not isinstance(error, LedgerUnavailableError):
+            # To tell of it is a service; the error itself is what counts.
+            with contextlib.suppress(LedgerError):
+                self._cursor.save(msgspec.structs.replace(self._cursor.value, failure=failure))
         if isinstance(error, SinkError):
-            self._cursor.save(msgspec.structs.replace(self._cursor.value, failure=failure))
             return self._pace.after(attempts, error, self._rng)
         return self._rng.uniform(0, min(self._pace.longest, 2.0**attempts))
 
