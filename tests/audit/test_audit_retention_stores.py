@@ -46,8 +46,7 @@ def test_ship_archive_and_read_back(place, tmp_path):
 
 @pytest.mark.servers
 def test_shipping_goes_on_when_the_ledgers_server_was_gone(tmp_path):
-    (tmp_path / "server").mkdir()
-    with servers.postgres(tmp_path / "server") as server:
+    with servers.postgres() as server:
         place = {"url": server.url(schema="audit"), "key": str(tmp_path / "l.key")}
         with open_ledger(**place, origin="example.com/log") as ledger:
             ledger.append_all(events.api_activity(time=n, operation=f"o{n}", actor="a") for n in range(100))
