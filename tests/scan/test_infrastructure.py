@@ -150,6 +150,13 @@ def test_a_charts_template_is_no_broken_playbook(repository):
     assert (scan.status, scan.file("chart/templates/ingress.yaml")["rule"]) == (0, "not-a-manifest")
 
 
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("line", ["\n", "  hosts: a\n", "- a.b.c\n", "{{ ", " - "])
+def test_a_long_file_costs_no_more_than_its_length(repository, line):
+    repository.commit({"long.yaml": line * (4_000_000 // len(line)) + "  : [\n"})
+    assert repository.scan(scanners=("infrastructure",)).status in {0, 3}
+
+
 def test_lines_after_a_here_document_are_the_files_own(scan):
     (found,) = [
         f

@@ -62,14 +62,14 @@ _FROM: Final = re.compile(
 """How a Dockerfile begins. Only this makes one of a file with the ending of another language; Python's
 `from os import path` is no such beginning."""
 _MARKS: Final = re.compile(
-    rb"AWS::|AWSTemplateFormatVersion|deploymentTemplate\.json|[\"']?Resources[\"']?\s*:|\\[xuU]"
-    rb"|(?m:^\s*(-\s+)?[\"']?(hosts|import_playbook|[a-z_]\w*\.[a-z_]\w*\.[a-z_]\w*)[\"']?\s*:)"
+    rb"AWS::|AWSTemplateFormatVersion|deploymentTemplate\.json|[\"']?Resources[\"']?[ \t]*:|\\[xuU]"
+    rb"|(?m:^[ \t]*(-[ \t]+)?[\"']?(hosts|import_playbook|[a-z_]\w*\.[a-z_]\w*\.[a-z_]\w*)[\"']?\s*:)"
 )
 """What a template of CloudFormation or ARM, or a playbook shows. An escape may hide any of it."""
 
 _PLAINLY: Final = re.compile(
     rb"AWS::|AWSTemplateFormatVersion|deploymentTemplate\.json|(?m:^[\"']?Resources[\"']?\s*:)"
-    rb"|(?m:^- (hosts|import_playbook)\s*:)|(?m:^  hosts\s*:.*\n(  .*\n)*  (tasks|roles)\s*:)"
+    rb"|(?m:^- (hosts|import_playbook)\s*:)|(?m:^  hosts\s*:.*\n(  .*\n){0,40}  (tasks|roles)\s*:)"
 )
 
 

@@ -19,7 +19,7 @@ from guarita.scan.tools import Binary, find_helm
 
 RELEASE = "release-name"
 VALUES = re.compile(r"(^|/)(values[^/]*|[^/]*[-_.]values)\.ya?ml$", re.IGNORECASE)
-LOOKUP = re.compile(rb"\{\{[^}]*\blookup\s+[\"`(]")
+LOOKUP = re.compile(rb"\{\{[^{}]*\blookup\s{1,8}[\"`(]")
 SWITCHES = {"enabled", "enable", "create", "install"}
 """Values that are off by default and hide whole templates. These are also judged switched on."""
 WITHOUT_HELM = Outcome(
@@ -168,7 +168,7 @@ class _Helm:
         file = self._template(chart, found["source"]) or self._job.snapshot.at(chart.staged / CHART)
         if file is not None:
             text = file.read().decode("utf-8", "replace")
-            match = re.search(rf"^\s*kind:\s*[\"']?{re.escape(found['kind'])}\b", text, re.MULTILINE)
+            match = re.search(rf"^[ \t]*kind:[ \t]*[\"']?{re.escape(found['kind'])}\b", text, re.MULTILINE)
             line = text.count("\n", 0, match.end()) + 1 if match else 1
             found.update(key=str(file.staged), line=line, end_line=line)
         return file
@@ -214,5 +214,5 @@ def _said(problem: str) -> str:
     """What helm said, without what it quotes."""
     if "missing in charts/" in problem or "found in Chart.yaml, but missing" in problem:
         return "helm cannot render the chart: its dependencies are not in the tree, and nothing is downloaded"
-    place = re.search(r"\b[\w.@/-]+\.(?:ya?ml|tpl|txt|json):\d+(?::\d+)?", problem)
+    place = re.search(r"\b[\w.@/-]+\.(?:ya?ml|tpl|txt|json):\d+(?::\d+)?", problem[-4000:])
     return f"helm cannot render the chart{f' ({place.group()})' if place else ''}"
