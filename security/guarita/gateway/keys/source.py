@@ -13,7 +13,7 @@ from typing import Final
 from guarita.gateway.flight import Flight, SingleFlight
 from guarita.gateway.keys.jwks import MAX_SET, KeySet, KeySetError, parse_key_set
 from guarita.gateway.keys.store import KeySetFile, Stored
-from guarita.gateway.outbound import Answer, Outbound
+from guarita.gateway.outbound import Answer, Outbound, check_endpoint
 from guarita.gateway.refusal import RefusalError, UndecidedError
 from guarita.gateway.tokens.algorithms import ALGORITHMS
 
@@ -78,7 +78,12 @@ class KeySource:
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`now` is the time of day, for the file; `clock` counts seconds and never jumps."""
+        """`now` is the time of day, for the file; `clock` counts seconds and never jumps.
+
+        Raises UsageError `gateway.endpoint` for an address that may not be asked.
+        """
+        if isinstance(where, str):
+            check_endpoint(where, insecure_loopback=outbound.insecure_loopback)
         self.issuer = issuer
         self._where = where
         self._outbound = outbound
@@ -88,7 +93,7 @@ class KeySource:
         self._file_read = file is None
         self._now = now
         self._clock = clock
-        self._flights: SingleFlight[None] = SingleFlight(bound=2 * outbound.timeout + 1)
+        self._flights: SingleFlight[None] = SingleFlight(bound=3 * outbound.timeout + 1)
         self._lock = threading.Lock()
         self._set: KeySet | None = None
         self._fetched = 0.0
