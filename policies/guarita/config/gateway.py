@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from guarita.config.gateway_access import AccessSection
 from guarita.config.gateway_keys import ApiKeysSection
+from guarita.config.gateway_limits import LimitsSection, RedisSection, RevocationSection
 from guarita.config.gateway_tokens import TokensSection
 from guarita.config.section import Section
 
@@ -14,3 +15,6 @@ class GatewaySection(Section, frozen=True, kw_only=True):
     access: AccessSection = AccessSection()
     api_keys: ApiKeysSection | None = None
     tokens: TokensSection = TokensSection()
+    redis: RedisSection | None = None
+    limits: LimitsSection | None = None
+    revocation: RevocationSection | None = None
