@@ -3,6 +3,7 @@ import os
 
 import psycopg
 import pytest
+import redisserver
 import servers
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, StreamingResponse
@@ -161,3 +162,10 @@ def database(postgres):
     with psycopg.connect(postgres.url(), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
     return postgres.url().replace("/postgres?", f"/{name}")
+
+
+@pytest.fixture
+def redis(tmp_path):
+    """A Redis of the test's own, which it may harm."""
+    with redisserver.redis(tmp_path) as server:
+        yield server

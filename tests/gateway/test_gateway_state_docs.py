@@ -11,7 +11,10 @@ GATEWAY = ROOT / "security/guarita/gateway"
 
 @pytest.mark.parametrize(
     ("page", "prefixes", "places"),
-    [("gateway-keys.md", "apikey", ["apikeys", "cli/keys.py"])],
+    [
+        ("gateway-keys.md", "apikey", ["apikeys", "cli/keys.py"]),
+        ("gateway-limits.md", "limit|redis", ["limits", "shared.py"]),
+    ],
 )
 def test_the_page_lists_every_code(page, prefixes, places):
     sources = [

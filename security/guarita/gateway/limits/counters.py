@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from math import floor
 from pathlib import Path
+from typing import cast
 
-from limits.aio.storage import Storage
+from limits.aio.storage import SlidingWindowCounterSupport, Storage
 from limits.aio.storage.redis import RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
@@ -69,7 +71,15 @@ class SharedCounter(Counter):
 
 
 async def _hit(strategy: SlidingWindowCounterRateLimiter, quota: Quota) -> Count:
-    allowed = await strategy.hit(quota.item, quota.holder)
-    stands = await strategy.get_window_stats(quota.item, quota.holder)
-    # The library gives the time of day; only the difference is meant.
-    return Count(allowed, stands.remaining, max(0.0, stands.reset_time - time.time()))
+    item, key = quota.item, quota.item.key_for(quota.holder)
+    storage = cast("SlidingWindowCounterSupport", strategy.storage)
+    allowed = await strategy.hit(item, quota.holder)
+    window = item.get_expiry()
+    previous, previous_left, current, forgotten_in = await storage.get_sliding_window(key, window)
+    remaining = max(0, item.amount - floor(previous * previous_left / window) - current)
+    reset = max(0.0, forgotten_in - window)
+    if not remaining and current < item.amount and previous:
+        # The last window's weight falls steadily: room is there when it is less than what this one leaves. (The
+        # library's own statistics say 0 at a window's very beginning, and so would have a client come too early.)
+        reset = max(0.0, previous_left - window * (item.amount - current) / previous)
+    return Count(allowed, remaining, reset)

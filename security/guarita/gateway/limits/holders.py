@@ -38,7 +38,7 @@ def client_network(client: str, prefix: int) -> str:
         return "unknown"
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is None:
-            return str(ipaddress.ip_network((int(address), prefix), strict=False))
+            return str(ipaddress.ip_network(f"{address}/{prefix}", strict=False))
         address = address.ipv4_mapped
     return str(address)
 

@@ -57,11 +57,11 @@ class Limits:
         return await self._counted(rules, None, request)
 
     async def check(self, principal: Principal, request: Request, rule: str) -> Sequence[tuple[bytes, bytes]]:
-        """Count an admitted request; `rule` is the access rule that admitted it, as `GET /docs/{id}`.
+        """Count an admitted request; `rule` is the access rule that admitted it: `GET, PUT /docs/{id}`.
 
         Gives headers for the response. Raises LimitError, LimitUndecidedError.
         """
-        rules: Sequence[LimitRule] = self._fitting(rule.partition(" ")[2], request.method)
+        rules: Sequence[LimitRule] = self._fitting("/" + rule.partition(" /")[2], request.method)
         if any(one.roles for one in rules):
             has = self._roles(principal)
             rules = [one for one in rules if not one.roles or not has.isdisjoint(one.roles)]
