@@ -60,6 +60,7 @@ def test_tiles_recompute_to_the_root_and_give_the_entries_back(large, tmp_path, 
     assert entries == bodies(large, size)
     assert tlogtiles.checkpoint(tmp_path / "t") == ("example.com/log", size, root)
     assert done.root == root.hex()
+    assert (tmp_path / "t").stat().st_mode & 0o777 == 0o700
     there = {str(p.relative_to(tmp_path / "t")) for p in (tmp_path / "t").rglob("*") if p.is_file()}
     assert there == {"checkpoint", *(path for path, *_ in tlogtiles.resources(size))}
     TileDirectory(tmp_path / "t").verify(size, root)

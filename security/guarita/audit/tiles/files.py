@@ -50,13 +50,13 @@ class Folder:
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[Folder]:
-    """Make the folder if need be and hold it alone.
+    """Make the folder if need be and hold it alone. A new one is its owner's only, since the events stand in it.
 
     Raises UsageError `audit.export-busy` when another process writes there, LedgerUnavailableError
     `audit.export-unwritable` when it cannot be written.
     """
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
