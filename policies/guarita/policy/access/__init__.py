@@ -1,5 +1,6 @@
 """The access policy: roles, who has them, what a route asks for; compiled once, decided in tables, explained."""
 
+from guarita.policy.access import cases
 from guarita.policy.access.compile import compiled
 from guarita.policy.access.explain import explain
 from guarita.policy.access.interface import CODES, Decision, NearMiss, Place, Principal, PrincipalData
@@ -23,6 +24,7 @@ __all__ = [
     "Principal",
     "PrincipalData",
     "Recorded",
+    "cases",
     "compiled",
     "diff",
     "explain",

@@ -48,7 +48,11 @@ def missing(
     enough = roles.named(allow & ~deny)
     if not enough:
         return NearMiss("permission", f"no single role would add {lacked}", permission=lacked)
-    best = min(enough, key=lambda name: (name not in bindings.by_role, -roles.heirs(name), name))
+
+    def size(name: str) -> tuple[bool, int, int, str]:
+        return name not in bindings.by_role, roles.breadth(name, lacked), -roles.heirs(name), name
+
+    best = min(enough, key=size)
     places = tuple(binding.place for binding in bindings.by_role.get(best, ())[:SHOWN])
     text = f"with the role {best}, which allows {lacked}"
     if places:

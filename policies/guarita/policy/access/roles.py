@@ -74,6 +74,12 @@ class RoleTable:
         """How many roles have all that a role has, itself among them: the more, the less it is."""
         return self._heirs[name].bit_count()
 
+    def breadth(self, name: str, permission: str) -> int:
+        """How widely a role allows a permission: 0 by its own name, more by wildcards, most by `*`."""
+        bit = self._bits[name]
+        found = [index for index, one in enumerate(patterns_for(permission)) if bit & self._allow.get(one, 0)]
+        return max(found, default=0)
+
     def lineage(self, names: Iterable[str]) -> list[Role]:
         """Roles and all that they inherit from, nearest first, each once."""
         found: dict[str, Role] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from guarita.gateway.cli.access import explain, routes, test
 from guarita.gateway.cli.keys import keys
 
 
@@ -12,5 +13,5 @@ def gateway() -> None:
     """Decide who may call what: policy, keys, revocation."""
 
 
-for command in (keys,):
+for command in (explain, test, routes, keys):
     gateway.add_command(command)
