@@ -47,7 +47,7 @@ class TablePolicy:
 class Letters(Authenticator):
     """`Bearer NAME scope scope`: a credential that a test can read."""
 
-    name = "letters"
+    name = "jwt"  # as far as the gateway is concerned: a credential that may be remembered
 
     def __init__(self):
         self.revoked = set()

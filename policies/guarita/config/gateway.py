@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
 from guarita.config.gateway_access import AccessSection
 from guarita.config.gateway_keys import ApiKeysSection
 from guarita.config.gateway_limits import LimitsSection, RedisSection, RevocationSection
@@ -9,12 +15,37 @@ from guarita.config.gateway_tokens import TokensSection
 from guarita.config.section import Section
 
 
+class AuditSection(Section, frozen=True, kw_only=True):
+    """What the ledger is told of decisions."""
+
+    when_unwritable: Annotated[
+        Literal["deny", "drop"],
+        Meta(
+            description="deny: no decision while none can be recorded (503). drop: decide, and record the gap."
+        ),
+    ] = "deny"
+    interval: Annotated[float, Meta(ge=1, le=3600, description="Seconds between two summaries.")] = 10.0
+
+
 class GatewaySection(Section, frozen=True, kw_only=True):
     """The gateway: who may call what."""
 
     access: AccessSection = AccessSection()
     api_keys: ApiKeysSection | None = None
+    audit: Annotated[AuditSection | None, Meta(description="Recording decisions in the ledger. [off]")] = None
+    proxies: Annotated[
+        list[str],
+        Meta(description="Addresses or networks (10.0.0.0/8) whose forwarding headers are believed."),
+    ] = msgspec.field(default_factory=list)
+    realm: Annotated[str, Meta(pattern=r"^[ !#-\[\]-~]{1,64}$")] = "guarita"
     tokens: TokensSection = TokensSection()
     redis: RedisSection | None = None
     limits: LimitsSection | None = None
     revocation: RevocationSection | None = None
+
+    def __post_init__(self) -> None:
+        for proxy in self.proxies:
+            try:
+                ipaddress.ip_network(proxy)
+            except ValueError as error:
+                raise ValueError(f"`proxies`: {proxy!r} is no address and no network") from error

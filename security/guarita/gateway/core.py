@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from guarita.gateway.grant import AccessPolicy, Epoch, Grant
@@ -11,8 +12,12 @@ from guarita.gateway.interface import ANONYMOUS, Authenticator, Principal, Reque
 from guarita.gateway.proxies import Proxies
 from guarita.gateway.refusal import ForbiddenError, RefusalError, TokenError
 
-MAX_SEEN = 30.0
-"""Seconds that a grant is good for without being decided again: how late another node's revocation is heard at most."""
+MAX_SEEN = 5.0
+"""Seconds that a grant is good for without being decided again: how late another process's revocation is heard."""
+REUSABLE = {"jwt", "none"}
+"""Authenticators whose credentials end by themselves, and tell when a key is withdrawn."""
+REFRESH = 1.0
+"""Seconds between two looks at the policy's file."""
 MESSAGES = {
     "access.no-rule": "no rule covers this route",
     "access.not-owner": "it belongs to somebody else",
@@ -64,6 +69,16 @@ class Silent:
 class Gateway:
     """Decides about requests. One for a process; every method may be called from one event loop."""
 
+    @classmethod
+    def from_file(cls, path: str | Path) -> Gateway:
+        """The gateway that a guarita.yaml describes. It asks nobody yet; the first request, or `start`, does.
+
+        Raises UsageError for what is wrong in the file, with its place.
+        """
+        from guarita.gateway.build import built  # noqa: PLC0415  # brings what the file asks for, and not before
+
+        return built(Path(path))
+
     def __init__(
         self,
         policy: AccessPolicy,
@@ -73,8 +88,15 @@ class Gateway:
         proxies: Proxies | None = None,
         reporter: Reporter | None = None,
         realm: str = "guarita",
+        refresh: Callable[[], AccessPolicy] | None = None,
+        starting: Sequence[Callable[[], Awaitable[None]]] = (),
+        closing: Sequence[Callable[[], None]] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
+        """`refresh` gives the policy as its file has it now, and is asked once a second at most.
+
+        `starting` is awaited by `start`, `closing` called by `aclose`.
+        """
         self.proxies = proxies or Proxies()
         self.realm = realm
         self.epoch = Epoch()
@@ -83,6 +105,10 @@ class Gateway:
         self._policy = policy
         self._authenticators = tuple(authenticators)
         self._checks = tuple(checks)
+        self._refresh = refresh
+        self._refreshed = 0.0
+        self._starting = tuple(starting)
+        self._closing = tuple(closing)
         self.remembers = not checks
         """Whether a grant may be used again for the same request: not where each one is counted."""
 
@@ -100,11 +126,26 @@ class Gateway:
         """Decide everything anew: a key was withdrawn, a principal revoked, the policy replaced."""
         self.epoch = Epoch()
 
+    def refresh(self) -> None:
+        """Take up a policy whose file has changed. One that is wrong is not taken up."""
+        if self._refresh is None or time.monotonic() - self._refreshed < REFRESH:
+            return
+        self._refreshed = time.monotonic()
+        found = self._refresh()
+        if found is not self._policy:
+            self.replace_policy(found)
+
+    async def start(self) -> None:
+        """Fetch keys ahead of the first request. What cannot be had now is had later, or refused."""
+        for begin in self._starting:
+            await begin()
+
     async def admit(self, request: Request) -> Grant:
         """Let a request through, or raise RefusalError. Either is reported."""
         principal = None
         try:
             self.reporter.ready()
+            self.refresh()
             epoch, policy = self.epoch, self._policy
             decision = policy.decide(None, request.method, request.path)
             if decision.public:
@@ -151,3 +192,5 @@ class Gateway:
         """Let go of everything."""
         for authenticator in self._authenticators:
             await authenticator.aclose()
+        for close in self._closing:
+            close()

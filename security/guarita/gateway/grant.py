@@ -42,6 +42,9 @@ class AccessPolicy(Protocol):
     def decide(self, principal: Principal | None, method: str, path: str) -> AccessDecision:
         """Decide about a request by its canonical path; `principal` is None before anybody is known."""
 
+    def check(self, principal: Principal | None, permission: str) -> AccessDecision:
+        """Whether a principal has a permission, whatever the route."""
+
 
 class Epoch:
     """A token for *nothing has changed*: grants made under another one are not used again."""

@@ -20,6 +20,8 @@ MAX_KEY = 4_096
 """Bytes of credential and path that are remembered together."""
 KEY = "guarita.grant"
 """Where a grant stands in the scope for what comes after."""
+GATEWAY = "guarita.gateway"
+"""Where the gateway that gave it stands."""
 
 _Seen = tuple[bytes | None, str, bytes]
 
@@ -59,11 +61,13 @@ class GatewayMiddleware:
                 if grant is None:
                     return
             scope[KEY] = grant
+            scope[GATEWAY] = self._gateway
             await self._app(scope, receive, _adding(send, grant.headers) if grant.headers else send)
         elif kind == "websocket":
+            scope[GATEWAY] = self._gateway
             await guard(self._app, self._gateway, scope, receive, send)
         else:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, _living(send, self._gateway))
 
     def _trusted(self, scope: Scope) -> bool:
         client = scope.get("client")
@@ -96,6 +100,19 @@ class GatewayMiddleware:
             for key in list(self._remembered)[: MAX_REMEMBERED // 4]:
                 del self._remembered[key]
         self._remembered[credential, scope["method"], raw_path] = grant
+
+
+def _living(send: Send, gateway: Gateway) -> Send:
+    """Begin with the application, and end after it."""
+
+    async def living(message: Message) -> None:
+        if message["type"] == "lifespan.startup.complete":
+            await gateway.start()
+        if message["type"].startswith("lifespan.shutdown."):
+            await gateway.aclose()
+        await send(message)
+
+    return living
 
 
 def _adding(send: Send, headers: tuple[tuple[bytes, bytes], ...]) -> Send:

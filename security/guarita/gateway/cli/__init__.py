@@ -6,6 +6,7 @@ import click
 
 from guarita.gateway.cli.access import explain, routes, test
 from guarita.gateway.cli.keys import keys
+from guarita.gateway.cli.serve import serve
 
 
 @click.group()
@@ -13,5 +14,5 @@ def gateway() -> None:
     """Decide who may call what: policy, keys, revocation."""
 
 
-for command in (explain, test, routes, keys):
+for command in (explain, test, routes, keys, serve):
     gateway.add_command(command)

@@ -1,0 +1,114 @@
+"""From a guarita.yaml to a gateway."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from guarita import config
+from guarita.audit import LedgerError, ledger_url, open_ledger
+from guarita.config.gateway import AuditSection
+from guarita.gateway.core import Gateway, Reporter, Silent
+from guarita.gateway.grant import Grant
+from guarita.gateway.interface import Authenticator, Principal, Request
+from guarita.gateway.oauth.build import token_parts
+from guarita.gateway.proxies import Proxies
+from guarita.gateway.refusal import RefusalError
+from guarita.gateway.reporting import LedgerReporter, UnrecordedError
+from guarita.policy.access import PolicyFile
+
+
+def built(path: Path) -> Gateway:
+    """The gateway of this file. Raises UsageError, with the place of what is wrong."""
+    section = config.load(path).gateway
+    folder = path.absolute().parent
+    policy = PolicyFile(path)
+    tokens = token_parts(
+        section.tokens, folder, realm=section.realm, opaque_elsewhere=section.api_keys is not None
+    )
+    authenticators: list[Authenticator] = [*tokens.authenticators]
+    if section.api_keys is not None:
+        from guarita.gateway.apikeys.build import build_authenticator  # noqa: PLC0415  # only where there are keys
+
+        authenticators.append(build_authenticator(section.api_keys, folder))
+    reporter = Silent() if section.audit is None else _Recorded(section.audit, path)
+    gateway = Gateway(
+        policy.policy,
+        authenticators,
+        proxies=Proxies(section.proxies),
+        reporter=reporter,
+        realm=section.realm,
+        refresh=lambda: policy.reload_if_changed().policy,
+        starting=[_warming(source.warm) for source in tokens.sources],
+        closing=[reporter.close] if isinstance(reporter, _Recorded) else [],
+    )
+    for source in tokens.sources:
+        source.watch(gateway.forget)
+    return gateway
+
+
+def _warming(warm: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+    async def warming() -> None:
+        try:
+            await warm()
+        except RefusalError:
+            return  # the issuer is out of reach: the first request asks again, and says so
+
+    return warming
+
+
+class _Recorded:
+    """A reporter that opens the ledger when it is first needed, in the process that needs it.
+
+    Servers fork after the application is imported, and an open ledger does not survive that.
+    """
+
+    def __init__(self, section: AuditSection, path: Path) -> None:
+        self._section = section
+        self._path = path
+        self._lock = threading.Lock()
+        self._reporter: Reporter | None = None
+        self._open = contextlib.ExitStack()
+        self._pid = 0
+
+    def ready(self) -> None:
+        """As a Reporter."""
+        self._opened().ready()
+
+    def granted(self, grant: Grant, request: Request) -> None:
+        """As a Reporter."""
+        self._opened().granted(grant, request)
+
+    def refused(self, refusal: RefusalError, request: Request, principal: Principal | None) -> None:
+        """As a Reporter."""
+        if self._reporter is not None:
+            self._reporter.refused(refusal, request, principal)
+
+    def close(self) -> None:
+        """Write what waits, and close the ledger."""
+        if self._pid == os.getpid():
+            self._open.close()
+        self._reporter = None
+
+    def _opened(self) -> Reporter:
+        if self._reporter is not None and self._pid == os.getpid():
+            return self._reporter
+        with self._lock:
+            if self._reporter is None or self._pid != os.getpid():
+                try:
+                    ledger = open_ledger(ledger_url(None, self._path))
+                except LedgerError as error:
+                    if self._section.when_unwritable == "deny":
+                        raise UnrecordedError from error
+                    return Silent()  # asked again by the next decision
+                made = LedgerReporter(
+                    ledger, when_unwritable=self._section.when_unwritable, interval=self._section.interval
+                )
+                self._open = contextlib.ExitStack()
+                self._open.callback(ledger.close)
+                self._open.callback(made.close)
+                self._reporter, self._pid = made, os.getpid()
+        return self._reporter

@@ -1,0 +1,67 @@
+"""FastAPI dependencies: who calls, and what he must be allowed beside the route's own rule.
+
+`Depends(principal)`, `Depends(requires("docs:read"))`; for HTTP and WebSocket routes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from starlette.exceptions import HTTPException, WebSocketException
+from starlette.requests import HTTPConnection
+
+from guarita.errors import GuaritaError
+from guarita.gateway.core import Gateway
+from guarita.gateway.grant import Grant
+from guarita.gateway.interface import Principal
+
+POLICY_VIOLATION = 1008
+"""Close code of RFC 6455 section 7.4.1."""
+
+
+def principal(connection: HTTPConnection) -> Principal:
+    """Who calls; on a public route `guarita.gateway.interface.ANONYMOUS`.
+
+    Raises GuaritaError `gateway.not-installed` where no middleware stands before the application: then
+    nothing was checked.
+    """
+    return _grant(connection).principal
+
+
+def requires(*permissions: str) -> Callable[[HTTPConnection], Principal]:
+    """A dependency that gives who calls, if he has every one of these permissions (`resource:action`).
+
+    It is asked of the access policy that decides now, beside the rule that covers the route. What is refused
+    ends as 403, or 401 where nobody is known; a WebSocket is closed with 1008.
+    """
+
+    def checked(connection: HTTPConnection) -> Principal:
+        found = _grant(connection)
+        gateway: Gateway = connection.scope["guarita.gateway"]
+        for permission in permissions:
+            decision = gateway.policy.check(found.principal, permission)
+            if not decision.allowed:
+                raise _refused(connection, decision.code, gateway.realm)
+        return found.principal
+
+    return checked
+
+
+def _grant(connection: HTTPConnection) -> Grant:
+    grant = connection.scope.get("guarita.grant")
+    if not isinstance(grant, Grant):
+        raise GuaritaError(
+            "gateway.not-installed",
+            "no gateway stands before this application",
+            hint="app.add_middleware(GatewayMiddleware, gateway=Gateway.from_file(...))",
+        )
+    return grant
+
+
+def _refused(connection: HTTPConnection, code: str, realm: str) -> Exception:
+    if connection.scope["type"] == "websocket":
+        return WebSocketException(POLICY_VIOLATION, code)
+    if code == "access.unauthenticated":
+        return HTTPException(401, code, {"WWW-Authenticate": f'Bearer realm="{realm}"'})
+    challenge = f'Bearer realm="{realm}", error="insufficient_scope"'
+    return HTTPException(403, code, {"WWW-Authenticate": challenge})
