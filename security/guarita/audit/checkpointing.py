@@ -11,6 +11,8 @@ EVERY = 1000
 """Entries after which a checkpoint is made."""
 WITHIN = 60.0
 """Seconds within which an entry is covered by one."""
+_APART = 0.5
+"""Seconds between two, at the least: they cost a sync each, and a busy log would pay it often."""
 _NEVER = math.inf
 
 
@@ -68,8 +70,14 @@ class Checkpointer:
                     self._due = self._not_before = time.monotonic() + self._within
                 continue
             with self._changed:
+                now = time.monotonic()
                 self._signed = size
-                self._due = _NEVER if size >= self._size else time.monotonic() + self._within
+                self._not_before = now + _APART
+                if size >= self._size:
+                    self._due = _NEVER
+                else:
+                    hurry = self._size - size >= self._every
+                    self._due = self._not_before if hurry else now + self._within
 
     def _wait(self) -> bool:
         """Wait until a checkpoint is due; False when the ledger closes."""
