@@ -11,6 +11,7 @@ import servers
 
 from guarita.audit import LedgerCorruptError, LedgerUnavailableError, events, open_ledger
 from guarita.audit.errors import EventRefusedError
+from guarita.audit.keys.chain import change_uid
 from guarita.audit.keys.transit import TransitKeys
 from guarita.audit.notes.ed25519 import SigningKey
 from guarita.audit.notes.note import sign_note
@@ -198,7 +199,7 @@ def test_a_key_that_nobody_signed_for_does_not_join_the_chain(url, tmp_path):
         note = sign_note(f"guarita/ledger-key\n{ledger.origin}\nadd {mine.public.vkey}\n", [mine])
         forged = events.entity_management(
             time=1, entity=ledger.origin, kind="ledger-signing-key", activity="create", success=True,
-            details={"vkey": mine.public.vkey, "note": note}, uid=f"{RESERVED}key:add:x",
+            details={"vkey": mine.public.vkey, "note": note}, uid=change_uid("add", mine.public),
         )  # fmt: skip
         with pytest.raises(EventRefusedError) as caught:
             ledger.append(forged)
