@@ -13,7 +13,11 @@ GATEWAY = ROOT / "security/guarita/gateway"
     ("page", "prefixes", "places"),
     [
         ("gateway-keys.md", "apikey", ["apikeys", "cli/keys.py"]),
-        ("gateway-limits.md", "limit|redis", ["limits", "shared.py"]),
+        (
+            "gateway-limits.md",
+            "limit|redis|revocation|token",
+            ["limits", "shared.py", "revocation", "cli/revoke.py"],
+        ),
     ],
 )
 def test_the_page_lists_every_code(page, prefixes, places):

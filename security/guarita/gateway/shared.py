@@ -58,6 +58,7 @@ def connection_pool(section: RedisSection, folder: Path, *, timeout: float) -> C
         from redis.asyncio import BlockingConnectionPool  # noqa: PLC0415  # needs an extra
         from redis.asyncio.retry import Retry  # noqa: PLC0415
         from redis.backoff import NoBackoff  # noqa: PLC0415
+        from redis.exceptions import ConnectionError as Disconnected  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise MissingExtraError("gateway-redis", error.name or "redis") from error
     options: dict[str, object] = {
@@ -65,7 +66,8 @@ def connection_pool(section: RedisSection, folder: Path, *, timeout: float) -> C
         "socket_connect_timeout": timeout,
         "timeout": timeout,
         "max_connections": CONNECTIONS,
-        "retry": Retry(NoBackoff(), 0),
+        # Once more at once, where the connection was of a Redis that has been restarted meanwhile.
+        "retry": Retry(NoBackoff(), 1, supported_errors=(Disconnected,)),
     }
     if section.username is not None:
         options["username"] = section.username

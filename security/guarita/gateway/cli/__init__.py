@@ -6,6 +6,7 @@ import click
 
 from guarita.gateway.cli.access import explain, routes, test
 from guarita.gateway.cli.keys import keys
+from guarita.gateway.cli.revoke import revoke
 from guarita.gateway.cli.serve import serve
 
 
@@ -14,5 +15,5 @@ def gateway() -> None:
     """Decide who may call what: policy, keys, revocation."""
 
 
-for command in (explain, test, routes, keys, serve):
+for command in (explain, test, routes, keys, revoke, serve):
     gateway.add_command(command)
