@@ -1,0 +1,67 @@
+// A certified OpenID provider for the tests: `node server.mjs PORT`. Reads commands from its standard input,
+// a line each, and answers each with a line.
+import { createServer } from "node:http";
+import { createInterface } from "node:readline";
+import { Provider } from "oidc-provider";
+import { exportJWK, generateKeyPair } from "jose";
+
+// Standard output is for answers alone: the provider's notices go where its warnings go.
+console.info = console.log = console.error;
+
+const issuer = `http://127.0.0.1:${process.argv[2]}`;
+const formats = { "https://api.example.com": "jwt", "https://opaque.example.com": "opaque" };
+let number = 0;
+
+async function newKey() {
+  number += 1;
+  const { privateKey } = await generateKeyPair("ES256", { extractable: true });
+  return { ...(await exportJWK(privateKey)), alg: "ES256", use: "sig", kid: `provider-${number}` };
+}
+
+function client(name) {
+  return {
+    client_id: name,
+    client_secret: `secret+of/${name}`,
+    grant_types: ["client_credentials"],
+    redirect_uris: [],
+    response_types: [],
+    id_token_signed_response_alg: "ES256",
+  };
+}
+
+function provider(keys) {
+  return new Provider(issuer, {
+    jwks: { keys },
+    scopes: ["docs:read", "docs:write"],
+    clients: [client("caller"), client("gateway")],
+    features: {
+      devInteractions: { enabled: false },
+      clientCredentials: { enabled: true },
+      introspection: { enabled: true, allowedPolicy: (ctx, asking) => asking.clientId === "gateway" },
+      revocation: { enabled: true, allowedPolicy: () => true },
+      dPoP: { enabled: true },
+      resourceIndicators: {
+        enabled: true,
+        getResourceServerInfo: (ctx, resource) => ({
+          audience: resource,
+          scope: "docs:read docs:write",
+          accessTokenTTL: 600,
+          accessTokenFormat: formats[resource],
+          jwt: { sign: { alg: "ES256" } },
+        }),
+      },
+    },
+  });
+}
+
+let keys = [await newKey()];
+let serve = provider(keys).callback();
+const server = createServer((request, response) => serve(request, response));
+server.listen(Number(process.argv[2]), "127.0.0.1");
+
+for await (const line of createInterface({ input: process.stdin })) {
+  // The first key signs. `keep` publishes the old ones beside it, `drop` withdraws them.
+  keys = line === "keep" ? [await newKey(), ...keys] : [await newKey()];
+  serve = provider(keys).callback();
+  process.stdout.write(`${keys[0].kid}\n`);
+}
