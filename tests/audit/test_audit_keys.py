@@ -213,6 +213,21 @@ def test_a_key_that_nobody_signed_for_does_not_join_the_chain(url, tmp_path):
         assert mine.public not in ledger.signing.chain().keys
 
 
+def test_a_signed_change_cannot_be_played_again_as_another(url):
+    with open_ledger(url) as ledger:
+        first = ledger.checkpoint().signed_by[0]
+        ledger.rotate_key()
+        chain = ledger.signing.chain()
+        added = next(ledger.query()).event
+        replayed = events.entity_management(
+            time=1, entity=ledger.origin, kind="ledger-signing-key", activity="disable", success=True,
+            details=added["unmapped"]["guarita"], uid=change_uid("retire", chain.keys[0]),
+        )  # fmt: skip
+        ledger._append_own(replayed)
+        assert ledger.signing.chain().in_force(ledger.size) == chain.keys
+        assert chain.keys[0].vkey == first
+
+
 def test_an_edited_record_of_keys_is_noticed(url):
     with open_ledger(url) as ledger:
         fill(ledger)
