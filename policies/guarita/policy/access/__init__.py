@@ -9,11 +9,9 @@ from guarita.policy.access.matrix import Endpoint, idle, matrix, uncovered
 from guarita.policy.access.policy import AccessPolicy, Grant
 from guarita.policy.access.reload import PolicyFile
 from guarita.policy.access.replay import Recorded, diff
-from guarita.policy.access.routes import METHOD_OVERRIDES
 
 __all__ = [
     "CODES",
-    "METHOD_OVERRIDES",
     "AccessPolicy",
     "Decision",
     "Endpoint",

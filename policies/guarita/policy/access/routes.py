@@ -19,8 +19,6 @@ from guarita.policy.access.owners import Owner
 
 METHOD: Final = re.compile(r"[A-Z]{1,20}(?:-[A-Z]{1,20})*")
 """Methods that can be allowed. They are case-sensitive (RFC 9110 section 9.1), and some servers read `get` as `GET`."""
-METHOD_OVERRIDES: Final = frozenset({b"x-http-method-override", b"x-http-method", b"x-method-override"})
-"""Headers by which some frameworks take another method than that of the request line: to be refused beside a rule."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
