@@ -64,9 +64,9 @@ class SingleFlight(Generic[T]):
                 raise _overloaded()
             flight = self._flights[name] = Flight(time.monotonic() + self._bound)
             flight.result.set_running_or_notify_cancel()  # nobody who waits can cancel it for the others
-        task = loop.create_task(self._fly(name, flight, work))
+        task = loop.create_task(self._fly(flight, work))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda done: self._ended(done, name, flight))
         return flight
 
     async def join(self, flight: Flight[T]) -> T:
@@ -82,25 +82,22 @@ class SingleFlight(Generic[T]):
         finally:
             flight.waiting -= 1
 
-    async def _fly(self, name: Hashable, flight: Flight[T], work: Callable[[], Awaitable[T]]) -> None:
-        outcome: T | None = None
-        problem: BaseException | None = None
+    async def _fly(self, flight: Flight[T], work: Callable[[], Awaitable[T]]) -> None:
         try:
             outcome = await work()
-        except asyncio.CancelledError:
-            # The event loop is closing. Those of another loop may ask again.
-            problem = UndecidedError("gateway.overloaded", "what decides was interrupted")
-            raise
         except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to those who wait
-            problem = error
-        finally:
-            with self._lock:
-                if self._flights.get(name) is flight:
-                    del self._flights[name]
-            if problem is None:
-                flight.result.set_result(outcome)  # type: ignore[arg-type]
-            else:
-                flight.result.set_exception(problem)
+            flight.result.set_exception(error)
+        else:
+            flight.result.set_result(outcome)
+
+    def _ended(self, task: asyncio.Task[None], name: Hashable, flight: Flight[T]) -> None:
+        self._tasks.discard(task)
+        with self._lock:
+            if self._flights.get(name) is flight:
+                del self._flights[name]
+        if not flight.result.done():
+            # The event loop is closing, perhaps before the work began. Those of another loop may ask again.
+            flight.result.set_exception(UndecidedError("gateway.overloaded", "what decides was interrupted"))
 
 
 def _overloaded() -> UndecidedError:

@@ -6,7 +6,6 @@ import asyncio
 import re
 import ssl
 import threading
-import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -88,9 +87,7 @@ class Outbound:
         self.insecure_loopback = insecure_loopback
         self._ca_file = ca_file
         self._tls: ssl.SSLContext | None = None
-        self._clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = (
-            weakref.WeakKeyDictionary()
-        )
+        self._clients: dict[asyncio.AbstractEventLoop, httpx.AsyncClient] = {}
         self._lock = threading.Lock()
 
     async def get(self, url: str, *, limit: int) -> Answer:
@@ -134,6 +131,8 @@ class Outbound:
         with self._lock:
             client = self._clients.get(loop)
             if client is None:
+                # Connections hold on to their event loop: those of one that ended would stay for ever.
+                self._clients = {held: kept for held, kept in self._clients.items() if not held.is_closed()}
                 client = self._clients[loop] = self._new()
         return client
 
