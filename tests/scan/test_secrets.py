@@ -69,3 +69,24 @@ def test_no_cache_uses_and_leaves_nothing(repository, tmp_path):
 def test_a_cache_folder_that_cannot_be_made_is_done_without(repository):
     repository.commit({"a.env": "x=1\n"})
     assert repository.scan(scanners=("secrets",), env={"XDG_CACHE_HOME": "/proc/none"}).status == 0
+
+
+def test_a_key_of_our_own_gateway_is_found_and_a_lookalike_is_not(repository):
+    from guarita.gateway.apikeys import form
+
+    key = form.generate("live").text
+    lookalike = key[:-1] + ("a" if key[-1] != "a" else "b")
+    repository.commit({"a.txt": f"the key {key} was mailed\n", "b.txt": f"the word {lookalike} was not\n"})
+    scan = repository.scan(scanners=("secrets",))
+    (finding,) = scan.findings("failing")
+    assert (finding["rule"], finding["location"]["path"]) == ("guarita.api-key", "a.txt")
+    assert key not in scan.text + scan.raw
+    assert key.split("_")[3] not in scan.text + scan.raw
+
+
+def test_a_key_in_a_header_is_one_finding(repository):
+    from guarita.gateway.apikeys import form
+
+    repository.commit({"a.sh": f'curl -H "X-API-Key: {form.generate("live").text}" https://api.example\n'})
+    (rule,) = repository.scan(scanners=("secrets",)).rules("failing")
+    assert rule == "guarita.api-key"

@@ -23,6 +23,8 @@ from guarita.scan.scanners.secrets.overlap import distinct
 
 FOUND = {0, 200, 205}
 """kingfisher's statuses for nothing found, something found, something valid found."""
+RULES = Path(__file__).with_name("rules.yaml")
+"""Rules of our own, beside the engine's."""
 DIRECTIVE = re.compile(
     rb"(kingfisher:ignore|gitleaks:allow|betterleaks:allow|pragma: allowlist secret)", re.IGNORECASE
 )
@@ -39,7 +41,8 @@ class SecretsScanner(Scanner):
 
     def version(self) -> str:
         _engine()
-        return f"kingfisher {version('kingfisher-bin')}"
+        own = hashlib.sha256(RULES.read_bytes()).hexdigest()[:8]
+        return f"kingfisher {version('kingfisher-bin')}, rules {own}"
 
     def scan(self, job: ScanJob) -> ScanResult:
         # The engine passes over hidden and vendored folders, lock files and what .gitignore names, and reads
@@ -71,7 +74,7 @@ class SecretsScanner(Scanner):
             [
                 _engine(), "scan", flat, "--no-update-check", "--no-validate", "--no-ignore", "--no-dedup",
                 "--format", "jsonl", "--confidence", "low", "--git-history", "none", "--no-extract-archives",
-                "--jobs", str(job.jobs), "--max-file-size", "0", "--rule-cache-dir", _rule_cache(job),
+                "--rules-path", RULES, "--jobs", str(job.jobs), "--max-file-size", "0", "--rule-cache-dir", _rule_cache(job),
             ],
             cwd=job.scratch,
             env=neutral_environment(home),
