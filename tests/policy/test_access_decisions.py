@@ -110,6 +110,7 @@ EDITOR = who(issuer=HOME, claims={"realm_access": {"roles": ["viewer", "editor"]
         (who(scopes=["docs.read"], claims={"https://example.com/level": 2.0}), "GET /users/bob/docs", "access.not-owner"),
         (who(issuer=HOME, claims={"tenants": ["t1", 7]}), "GET /tenants/t1/users/ana", "access.authenticated"),
         (who(issuer=HOME, claims={"tenants": ["t1", 7]}), "GET /tenants/7/users/ana", "access.authenticated"),
+        (who(issuer=HOME, claims={"tenants": [10**5000, "t1"]}), "GET /tenants/t1/users/ana", "access.authenticated"),
         (who(issuer=HOME, claims={"tenants": True}), "GET /tenants/True/users/ana", "access.not-owner"),
         (who(issuer=HOME, claims={"tenants": ["t1"]}), "GET /tenants/t2/users/ana", "access.not-owner"),
         (who(issuer=HOME, claims={"tenants": ["t1"]}), "GET /tenants/t1/users/bob", "access.not-owner"),
@@ -233,6 +234,29 @@ def test_any_method_and_path_are_decided(method, path):
 
 
 ANY = compiled()
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**64), 2**64) | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["roles", "realm_access", "tenants", "x"]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["realm_access", "tenants", "https://example.com/level"]), JSON))
+def test_any_claims_are_decided(claims):
+    principal = who(issuer=HOME, claims=claims)
+    realm = claims.get("realm_access")
+    roles = realm.get("roles") if isinstance(realm, dict) else None
+    editor = roles == "editor" or (isinstance(roles, list) and "editor" in roles)
+    assert ANY.decide(principal, "PUT", "/docs/1").allowed is editor
+    tenants = claims.get("tenants")
+    owned = {str(t) for t in (tenants if isinstance(tenants, list) else [tenants]) if type(t) in {str, int}}
+    for tenant in [*owned, "t1"]:
+        if tenant and "/" not in tenant and tenant not in {".", ".."}:
+            allowed = ANY.decide(principal, "GET", f"/tenants/{tenant}/users/ana").allowed
+            assert allowed is (tenant in owned)
 
 
 def test_an_empty_policy_refuses_everything():
