@@ -193,6 +193,27 @@ def test_a_grant_of_another_policy_is_not_believed(policy):
     assert other.decide(reader, "PUT", "/docs/1", other.grant(reader)).allowed
     assert not policy.decide(reader, "PUT", "/docs/1", other.grant(reader)).allowed
     assert not policy.check(reader, "docs:write", other.grant(reader)).allowed
+    lines = [line for line in POLICY.splitlines(keepends=True) if "admin" not in line]
+    fewer = compiled("".join(lines))
+    contractor = who(roles=["contractor"])
+    assert policy.check(contractor, "docs:read").code == "access.missing-permission"
+    crossed = policy.check(contractor, "docs:read", fewer.grant(contractor))
+    assert crossed.code == "access.missing-permission", "in the other policy its bit is another role's"
+
+
+def test_nobody_has_a_role_whatever_it_brings(policy):
+    nobody = msgspec.structs.replace(EDITOR, subject="", scopes=frozenset({"docs.read"}))
+    assert policy.grant(EDITOR).roles == {"editor"}
+    assert policy.grant(nobody).roles == frozenset()
+
+
+def test_a_claim_may_be_true_or_a_number():
+    policy = compiled(POLICY.replace("value: 2}", "value: true}"))
+    level = "https://example.com/level"
+    assert policy.grant(who(claims={level: True})).roles == {"support"}
+    assert [policy.grant(who(claims={level: other})).roles for other in (1, "true", None, [2])] == [
+        frozenset()
+    ] * 4
 
 
 def test_equal_policies_have_equal_digests_and_grants_of_one_hold_for_the_other(policy):
@@ -223,6 +244,9 @@ def test_what_is_remembered_is_bounded(policy):
     for cache in (policy.permits, policy._route, policy._granted, policy._judged, policy._checked):
         assert cache.cache_info().currsize <= cache.cache_info().maxsize < 100_000
     assert policy._route.cache_info().currsize == policy._route.cache_info().maxsize
+    before = policy._route.cache_info()
+    assert policy.decide(None, "GET", "/static/" + "b" * 8000).allowed
+    assert policy._route.cache_info() == before, "a long path is decided and not kept"
 
 
 @given(st.text(max_size=30), st.text(max_size=30))

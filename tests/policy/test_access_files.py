@@ -105,6 +105,22 @@ def test_a_file_that_may_be_half_written_is_left_alone_until_it_settles(watched)
     assert watched.look().outcome is Outcome.REPLACED
 
 
+def test_a_file_that_changes_while_it_is_looked_at_is_left_alone(watched):
+    watched.write(BETTER)
+    clock = watched.clock.__call__
+
+    def rewrites():
+        watched.path.write_text(WRONG)
+        return clock()
+
+    watched.file._now = rewrites
+    assert watched.look().outcome is Outcome.SETTLING
+    assert watched.file.policy.version == 1
+    watched.file._now = watched.clock
+    os.utime(watched.path, (watched.clock.now - 10,) * 2)
+    assert watched.look().outcome is Outcome.KEPT
+
+
 def test_a_second_write_in_the_same_tick_as_the_first_reading_is_seen(tmp_path):
     path, clock = tmp_path / "guarita.yaml", Clock()
     for text in (GOOD, GOOD.replace("[GET]", "[PUT]")):

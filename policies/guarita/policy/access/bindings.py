@@ -74,7 +74,7 @@ class BindingTable:
 
     def holding(self, principal: Principal) -> list[Binding]:
         """The bindings that hold for a principal."""
-        if not principal.subject or not self._by_key:
+        if not self._by_key:
             return []
         return [
             binding

@@ -28,7 +28,7 @@ class Owner:
             return False
         named = segments[self.position]
         if self.claim is None:
-            return bool(principal.subject) and named == principal.subject
+            return named == principal.subject
         return named in claims.texts(principal.claims, self.claim)
 
     def __str__(self) -> str:

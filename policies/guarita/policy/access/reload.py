@@ -77,7 +77,6 @@ class PolicyFile:
             return self._take(text, before)
         except UsageError as error:
             self._seen, self._error = before, error
-            self._text = b""
             return Outcome.KEPT
 
     def _young(self, signature: _Signature) -> bool:

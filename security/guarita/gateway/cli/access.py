@@ -30,10 +30,8 @@ from guarita.policy.access import (
     matrix,
     uncovered,
 )
-from guarita.policy.access import (
-    explain as explained,
-)
 from guarita.policy.access.explain import Explanation
+from guarita.policy.access.explain import explain as explained
 
 _STYLES = {"yes": "green", "public": "cyan", "any": "cyan", "owner": "yellow", "denied": "red", "no": "dim"}
 
