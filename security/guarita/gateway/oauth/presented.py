@@ -9,11 +9,12 @@ from typing import Final
 from guarita.gateway.interface import Request
 from guarita.gateway.refusal import RefusalError
 
-_CREDENTIALS: Final = re.compile(rb"(?i:(bearer|dpop)) +([A-Za-z0-9._~+/-]+=*)")
-"""RFC 9110 section 11.4: the scheme in any case, spaces, and one token68."""
-_SCHEME: Final = re.compile(rb"(?i:(bearer|dpop))(?![A-Za-z0-9!#$%&'*+.^_`|~-])")
 BEARER: Final = "Bearer"
 DPOP: Final = "DPoP"
+_LETTERS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
+"""Of a token68 (RFC 9110 section 11.2), before its padding."""
+_SCHEMES: Final = {b"bearer": BEARER, b"dpop": DPOP}
+_SCHEME: Final = re.compile(rb"(?i:(bearer|dpop))(?![A-Za-z0-9!#$%&'*+.^_`|~-])")
 
 
 class CredentialsError(RefusalError):
@@ -41,9 +42,13 @@ def presented(request: Request) -> Presented | None:
     value = request.header(b"authorization")
     if value is None:
         return None
-    found = _CREDENTIALS.fullmatch(value)
-    if found is not None:
-        return Presented(BEARER if found.group(1).lower() == b"bearer" else DPOP, found.group(2))
+    name, _, rest = value.partition(b" ")
+    scheme = _SCHEMES.get(name.lower())
+    if scheme is not None:
+        token = rest.lstrip(b" ")
+        bare = token.rstrip(b"=")
+        if bare and not bare.translate(None, _LETTERS):
+            return Presented(scheme, token)
     if _SCHEME.match(value):
         raise CredentialsError(
             "request.credentials", "the Authorization header holds no token, or more than one"
