@@ -5,6 +5,7 @@ import hashlib
 import time
 
 import pytest
+import redis.asyncio as aioredis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -202,6 +203,36 @@ def test_a_shared_store_that_is_gone_lets_nobody_through():
         check(verifier, request(proof()))
     assert caught.value.code == "dpop.replay-unavailable"
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.servers
+def test_processes_share_what_was_used(redis):
+    async def run():
+        clients = [aioredis.from_url(redis.url, socket_timeout=2, socket_connect_timeout=2) for _ in range(2)]
+        one, two = (ProofVerifier(replay=RedisReplayStore(client)) for client in clients)
+        try:
+            made = proof()
+            results = await asyncio.gather(
+                *(
+                    one_of.check(request(made), TOKEN.encode(), KEY.thumbprint)
+                    for one_of in (one, two, one, two)
+                ),
+                return_exceptions=True,
+            )
+            assert sorted(getattr(result, "code", "accepted") for result in results) == [
+                "accepted", "dpop.replay", "dpop.replay", "dpop.replay",
+            ]  # fmt: skip
+            (name,) = await clients[0].keys("guarita:dpop:*")
+            assert 0 < await clients[0].pttl(name) <= 61_000
+            redis.kill()
+            with pytest.raises(UndecidedError) as caught:
+                await one.check(request(proof()), TOKEN.encode(), KEY.thumbprint)
+            assert (caught.value.code, caught.value.status) == ("dpop.replay-unavailable", 503)
+        finally:
+            for client in clients:
+                await client.aclose()
+
+    asyncio.run(run())
 
 
 def test_nonces():

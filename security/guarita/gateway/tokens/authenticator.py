@@ -138,7 +138,7 @@ class JwtAuthenticator(TokenAuthenticator):
             expires=claims.expires,
             authenticator=self.name,
             bound=bool(claims.confirmation),
-            claims=MappingProxyType(dict(claims.all)),
+            claims=MappingProxyType(claims.all),
         )
 
     def _remember(self, token: bytes, known: _Verified) -> None:
