@@ -176,3 +176,38 @@ def test_routes_fails_on_what_no_rule_covers_and_on_nothing_else(project):
         assert f"no rule covers {line}\n" in done.stdout, done.stdout
         answer = json.loads(guarita("routes", "--json", "main:app", cwd=project).stdout)
         assert " ".join(line.split()) in {f"{one['method']} {one['path']}" for one in answer["uncovered"]}
+
+
+def test_replay_names_what_a_candidate_would_flip(project):
+    (project / "candidate.yaml").write_text(POLICY.replace("scope: docs.read", "scope: docs.all"))
+    reader = {"subject": "ana", "scopes": ["docs.read"], "claims": {}}
+    stranger = {"subject": "bob", "scopes": ["docs.all"], "claims": {}}
+    records = [
+        {"method": "GET", "path": "/docs/1", "allowed": True, **reader, "time": "yesterday"},
+        {"method": "GET", "path": "/docs/2", "allowed": False, **stranger},
+        {"method": "GET", "path": "/static/a", "allowed": True},
+    ]
+
+    def replayed(records, *options):
+        (project / "recorded.jsonl").write_text("".join(json.dumps(one) + "\n" for one in records))
+        return guarita("replay", *options, "candidate.yaml", "recorded.jsonl", cwd=project)
+
+    done = replayed(records)
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.splitlines() == [
+        "GET /docs/2: would be let through (access.granted) by GET /docs/{id} (candidate.yaml:10)",
+        "GET /docs/1: would be refused (access.missing-permission) by GET /docs/{id} (candidate.yaml:10)",
+        "3 decisions: 2 flip, 0 unknown",
+    ]
+    assert replayed(records[2:]).returncode == 0
+    del records[0]["claims"]
+    done = replayed(records)
+    assert done.returncode == 3, "unknown never passes"
+    assert "GET /docs/1: the record does not say enough" in done.stdout
+    assert [len(json.loads(replayed(records, "--json").stdout)[kind]) for kind in ("flips", "unknown")] == [
+        1,
+        1,
+    ]
+    for wrong, words in (([], "nothing is recorded"), ([*records, {"method": "GET"}], "recorded.jsonl:4")):
+        done = replayed(wrong)
+        assert (done.returncode, words in done.stderr) == (2, True), done.stderr

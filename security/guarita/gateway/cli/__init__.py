@@ -6,6 +6,7 @@ import click
 
 from guarita.gateway.cli.access import explain, routes, test
 from guarita.gateway.cli.keys import keys
+from guarita.gateway.cli.replay import replay
 from guarita.gateway.cli.revoke import revoke
 from guarita.gateway.cli.serve import serve
 
@@ -15,5 +16,5 @@ def gateway() -> None:
     """Decide who may call what: policy, keys, revocation."""
 
 
-for command in (explain, test, routes, keys, revoke, serve):
+for command in (explain, test, routes, replay, keys, revoke, serve):
     gateway.add_command(command)

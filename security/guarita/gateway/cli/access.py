@@ -36,7 +36,8 @@ from guarita.policy.access.explain import explain as explained
 _STYLES = {"yes": "green", "public": "cyan", "any": "cyan", "owner": "yellow", "denied": "red", "no": "dim"}
 
 
-def _policy(context: Context) -> AccessPolicy:
+def configured(context: Context) -> AccessPolicy:
+    """The policy of `--config`, or of the project's guarita.yaml."""
     file = context.config or project() / config.FILE_NAME
     here = Path.cwd()
     return load(file.relative_to(here) if file.is_relative_to(here) else file)
@@ -78,7 +79,7 @@ def explain(
     principal = PrincipalData(
         subject=subject, issuer=issuer, scopes=frozenset(scope), roles=frozenset(role), claims=_claims(claim)
     )
-    policy = _policy(context)
+    policy = configured(context)
     try:
         explanation = explained(policy, principal, method, canonical(path.encode()))
     except RefusalError as refusal:
@@ -105,7 +106,7 @@ def test(context: Context, /, *, file: Path) -> ExitStatus:
     Exit status 0 when every test comes out as expected, 1 when one does not. Rules that no test touches are
     named beside the answer.
     """
-    policy = _policy(context)
+    policy = configured(context)
     ran = cases.load(file).run(policy)
     failed = [one for one in ran if not one.passed]
     if context.json:
@@ -138,7 +139,7 @@ def routes(context: Context, /, *, app: str | None, role: tuple[str, ...]) -> Ex
     APP is MODULE:ATTRIBUTE of a Starlette or FastAPI application, as for uvicorn; it is imported. A route is
     covered when one rule decides about every path that it answers. Exit status 1 when one is not.
     """
-    policy = _policy(context)
+    policy = configured(context)
     if missing := set(role) - policy.roles.roles.keys():
         raise UsageError("access.unknown-role", f"there is no role {', '.join(sorted(missing))}")
     shown = role or tuple(policy.roles.roles)
