@@ -150,8 +150,8 @@ def openbao(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory):
-    with servers.postgres(tmp_path_factory.mktemp("postgres")) as server:
+def postgres():
+    with servers.postgres() as server:
         yield server
 
 

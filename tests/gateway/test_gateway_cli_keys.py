@@ -146,6 +146,31 @@ def test_a_key_that_cannot_be_recorded_is_made_for_nobody(project):
     assert not (project.folder / "keys.db").exists()
 
 
+def test_a_key_whose_event_is_not_written_after_all_is_revoked(tmp_path):
+    from guarita.audit import LedgerError, open_ledger
+    from guarita.gateway.apikeys import manage
+    from guarita.gateway.apikeys.hashing import Pepper, Peppers
+    from guarita.gateway.apikeys.sqlite import SqliteKeyStore
+    from guarita.gateway.cli.keys import _record_new
+
+    ledger = open_ledger(str(tmp_path / "l.db"))
+    store = SqliteKeyStore(tmp_path / "keys.db", timeout=5, create=True)
+    _, record = manage.create(
+        store,
+        Peppers([Pepper(bytes(32))]),
+        name="n",
+        subject="s",
+        environment="live",
+        created=1.0,
+        expires=2e9,
+    )
+    ledger.close()
+    with pytest.raises(LedgerError):
+        _record_new(ledger, store, record)
+    assert store.get(record.key_id).state(5.0) == "revoked"
+    store.close()
+
+
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [

@@ -180,8 +180,8 @@ def test_a_row_that_is_no_key_is_none(tmp_path):
 
 
 @pytest.mark.servers
-def test_a_database_that_hangs_is_left_within_the_bound_and_used_again_when_it_is_back(tmp_path):
-    with servers.postgres(tmp_path) as server:
+def test_a_database_that_hangs_is_left_within_the_bound_and_used_again_when_it_is_back():
+    with servers.postgres() as server:
         store = PostgresKeyStore(server.url(), timeout=1, create=True)
         store.add(record())
         for process in server.processes():
