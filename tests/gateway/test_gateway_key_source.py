@@ -131,7 +131,11 @@ def test_a_fault_is_503_costs_one_fetch_a_cooldown_and_heals(local_issuer, fault
         assert fetched(local_issuer) == 1
         assert keys.status().failure
         local_issuer.fault = None
-        clock.at += 5
+        clock.at += 4.9
+        with pytest.raises(UnavailableKeysError):
+            await keys.find("key-1", "ES256")
+        assert fetched(local_issuer) == 1
+        clock.at += 0.1
         assert await known(keys, "key-1")
         assert fetched(local_issuer) == 2
         assert not keys.status().failure

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from guarita.config import parse
 from guarita.errors import GuaritaError, UsageError
+from guarita.gateway.core import Gateway
 from guarita.gateway.interface import Request
 from guarita.gateway.oauth import certificates
 from guarita.gateway.oauth.build import token_parts
@@ -425,7 +426,23 @@ def test_the_configuration_makes_it_all(local_issuer, tmp_path):
         f'Bearer realm="docs", resource_metadata="{at}"',
         f'DPoP realm="docs", algs="ES256 EdDSA RS256 PS256", resource_metadata="{at}"',
     )
+    assert introspection.challenges() == jwt.challenges()
+    assert Gateway(None, parts.authenticators).challenges() == list(jwt.challenges())
     assert [source.status().failure for source in parts.sources] == [""]
+
+
+def test_closing_lets_go_of_connections(local_issuer, tmp_path):
+    (tmp_path / "secret").write_text(local_issuer.client[1])
+    gateway = Gateway(None, token_parts(section(local_issuer), tmp_path).authenticators)
+
+    async def use():
+        for authenticator in gateway._authenticators:
+            await authenticator.authenticate(bearer(local_issuer.mint()))
+        await gateway.aclose()
+        await gateway.aclose()
+        assert not gateway._authenticators[0]._sources[local_issuer.issuer]._outbound._clients
+
+    asyncio.run(use())
 
 
 def test_dpop_from_the_first_request_to_the_nonce(local_issuer, tmp_path):

@@ -186,7 +186,8 @@ class Gateway:
 
     def challenges(self) -> list[str]:
         """What to offer where nothing was brought."""
-        return [offer for authenticator in self._authenticators for offer in authenticator.challenges()]
+        # Two kinds of token may be offered by the same words.
+        return list(dict.fromkeys(offer for each in self._authenticators for offer in each.challenges()))
 
     async def aclose(self) -> None:
         """Let go of everything."""

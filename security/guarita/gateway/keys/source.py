@@ -137,6 +137,10 @@ class KeySource:
             if self._valid() is None:
                 raise UnavailableKeysError(self.issuer, self._failure or "no set was fetched")
 
+    async def aclose(self) -> None:
+        """Close the connections of this event loop."""
+        await self._outbound.aclose()
+
     def watch(self, withdrawn: Callable[[], None]) -> None:
         """Call this after the issuer has withdrawn a key: what was decided by it counts no more."""
         self._watchers = (*self._watchers, withdrawn)

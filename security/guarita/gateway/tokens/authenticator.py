@@ -77,6 +77,11 @@ class JwtAuthenticator(TokenAuthenticator):
         self._cache: dict[bytes, _Verified] = {}
         self._lock = threading.Lock()
 
+    async def aclose(self) -> None:
+        """Close the connections of this event loop."""
+        for source in self._sources.values():
+            await source.aclose()
+
     async def _principal(self, brought: Presented, request: Request) -> Principal | None:
         token = brought.token
         known = self._cache.get(token)
