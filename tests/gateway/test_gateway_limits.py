@@ -131,6 +131,11 @@ def test_no_two_holders_share_a_name_and_none_shows_whose_it_is(issuer, subject,
     assert re.fullmatch("[0-9a-f]{32}", one)
 
 
+def test_a_holder_is_an_issuer_and_a_subject_and_not_both_run_together():
+    one, other = (holder("principal", Principal(*words), "", 64) for words in (("bc", "a"), ("c", "ab")))
+    assert one != other
+
+
 def test_everybody_together():
     counting = Counting({"quota": 1, "by": "everybody"})
     assert counting.check(ANA)[0]

@@ -85,6 +85,7 @@ def test_a_subject_or_client_is_revoked_until_now_and_not_locked_out(kind, value
 def test_kinds_do_not_mix():
     revocations = alone(token("ana"))
     assert not refused(revocations, principal(jti="t2", subject="ana", client_id="ana"))
+    assert token("bc", issuer="a").identity != token("c", issuer="ab").identity
 
 
 @given(
