@@ -54,14 +54,14 @@ def test_a_loop_that_ends_takes_nobody_along(begun):
         release.set()
         with pytest.raises(UndecidedError) as caught:
             await flights.join(flight)
-        outcome.append(caught.value.code)
+        outcome.append((caught.value.code, caught.value.message))
 
     starter = threading.Thread(target=lambda: asyncio.run(starts()))
     starter.start()
     if begun:
         assert joined.wait(20)
         asyncio.run(waits())
-        assert outcome == ["gateway.overloaded"]
+        assert outcome == [("gateway.overloaded", "what decides was interrupted")]
     starter.join()
     assert flights.under_way("x") is None
 

@@ -102,6 +102,7 @@ def test_known_keys_never_wait_for_an_endpoint_that_hangs(local_issuer):
         waiting = asyncio.create_task(known(keys, "key-2"))
         assert all([await known(keys, "key-1") for _ in range(100)])
         assert not waiting.done()
+        assert not keys.status().failure  # it hangs still: nobody has waited for it to give up
         local_issuer.fault = None
         local_issuer.release()
         # Who hung never answered: the caller cannot know whether the key is new.
@@ -129,7 +130,7 @@ def test_a_fault_is_503_costs_one_fetch_a_cooldown_and_heals(local_issuer, fault
         with pytest.raises(UnavailableKeysError):
             await keys.find("key-1", "ES256")
         assert fetched(local_issuer) == 1
-        assert keys.status().failure
+        assert ("compressed" if fault == "gzip" else "") in keys.status().failure != ""
         local_issuer.fault = None
         clock.at += 4.9
         with pytest.raises(UnavailableKeysError):

@@ -76,7 +76,7 @@ class SingleFlight(Generic[T]):
         flight.waiting += 1
         try:
             left = max(flight.until - time.monotonic(), 0) + _GRACE
-            return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(flight.result)), left)
+            return await asyncio.wait_for(asyncio.wrap_future(flight.result), left)
         except TimeoutError as error:
             raise UndecidedError("gateway.overloaded", "what decides did not answer in time") from error
         finally:
