@@ -240,15 +240,15 @@ def test_nonces():
     nonces = Nonces(b"x" * 32, period=300)
     verifier = ProofVerifier(nonces=nonces, now=lambda: at[0], bounds=ProofBounds(max_age=10_000))
     with pytest.raises(NonceNeededError) as caught:
-        check(verifier, request(proof()))
+        check(verifier, request(proof(iat=NOW)))
     given_nonce = caught.value.nonce
     assert (caught.value.code, caught.value.error) == ("dpop.nonce", "use_dpop_nonce")
-    check(verifier, request(proof(nonce=given_nonce)))
+    check(verifier, request(proof(iat=NOW, nonce=given_nonce)))
     at[0] += 300
-    check(verifier, request(proof(nonce=given_nonce)))
+    check(verifier, request(proof(iat=NOW, nonce=given_nonce)))
     at[0] += 300
     for wrong in (given_nonce, Nonces(b"y" * 32).current(at[0]), 1, "", "é"):
-        assert code(verifier, request(proof(nonce=wrong))) == "dpop.nonce"
+        assert code(verifier, request(proof(iat=NOW, nonce=wrong))) == "dpop.nonce"
     assert Nonces(b"x" * 32).accepts(nonces.current(at[0]), at[0])  # another process of the same service
     with pytest.raises(ValueError, match="32"):
         Nonces(b"short")
