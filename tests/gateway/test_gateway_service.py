@@ -217,3 +217,25 @@ def ask(port, headers):
     connection.request("GET", "/traefik", headers=headers)
     answer = connection.getresponse()
     return answer.status, answer.headers
+
+
+def test_routes_that_no_rule_covers_are_told_at_the_start(file, caplog):
+    with TestClient(service(Gateway.from_file(file))):
+        assert "GET /forgotten" in caplog.text
+    file.write_text(file.read_text().replace("gateway:\n", "gateway:\n  uncovered: refuse\n"))
+    with pytest.raises(Exception) as failed, TestClient(service(Gateway.from_file(file))):
+        pytest.fail("it started")
+    assert not isinstance(failed.value, AssertionError)
+
+
+def test_limits_hold_and_are_told(file, local_issuer):
+    rule = "{name: few, quota: 3, window: 60, routes: ['/docs/{id}']}"
+    file.write_text(file.read_text().replace("gateway:\n", f"gateway:\n  limits: {{rules: [{rule}]}}\n"))
+    with TestClient(service(Gateway.from_file(file))) as client:
+        headers = bearer(local_issuer)
+        answers = [client.get("/docs/1", headers=headers) for _ in range(5)]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
+        assert "ratelimit" in answers[0].headers
+        assert answers[4].json()["code"] == "limit.exceeded"
+        assert int(answers[4].headers["retry-after"]) > 0
+        assert client.get("/health").status_code == 200

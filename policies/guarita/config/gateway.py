@@ -37,6 +37,12 @@ class GatewaySection(Section, frozen=True, kw_only=True):
         list[str],
         Meta(description="Addresses or networks (10.0.0.0/8) whose forwarding headers are believed."),
     ] = msgspec.field(default_factory=list)
+    uncovered: Annotated[
+        Literal["warn", "refuse"],
+        Meta(
+            description="What becomes of an application that has routes which no rule covers, at its start."
+        ),
+    ] = "warn"
     realm: Annotated[str, Meta(pattern=r"^[ !#-\[\]-~]{1,64}$")] = "guarita"
     tokens: TokensSection = TokensSection()
     redis: RedisSection | None = None

@@ -34,10 +34,24 @@ def built(path: Path) -> Gateway:
         from guarita.gateway.apikeys.build import build_authenticator  # noqa: PLC0415  # only where there are keys
 
         authenticators.append(build_authenticator(section.api_keys, folder))
+    limits = None
+    if section.limits is not None:
+        from guarita.gateway.limits.limiter import build_limits  # noqa: PLC0415  # only where there are limits
+
+        limits = build_limits(
+            section.limits,
+            section.redis,
+            folder,
+            routes=section.access.routes,
+            roles=lambda principal: policy.policy.grant(principal).roles,
+        )
     reporter = Silent() if section.audit is None else _Recorded(section.audit, path)
     gateway = Gateway(
         policy.policy,
         authenticators,
+        checks=[limits] if limits else [],
+        arriving=[limits.arrive] if limits else [],
+        refuses_uncovered=section.uncovered == "refuse",
         proxies=Proxies(section.proxies),
         reporter=reporter,
         realm=section.realm,

@@ -85,15 +85,19 @@ class Gateway:
         authenticators: Sequence[Authenticator],
         *,
         checks: Sequence[Check] = (),
+        arriving: Sequence[Callable[[Request], Awaitable[object]]] = (),
         proxies: Proxies | None = None,
         reporter: Reporter | None = None,
         realm: str = "guarita",
+        refuses_uncovered: bool = False,
         refresh: Callable[[], AccessPolicy] | None = None,
         starting: Sequence[Callable[[], Awaitable[None]]] = (),
         closing: Sequence[Callable[[], None]] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`refresh` gives the policy as its file has it now, and is asked once a second at most.
+        """`arriving` is awaited before any credential is looked at, and may refuse.
+
+        With `refuses_uncovered` an application does not start that has routes which no rule covers. `refresh` gives the policy as its file has it now, and is asked once a second at most.
 
         `starting` is awaited by `start`, `closing` called by `aclose`.
         """
@@ -104,12 +108,14 @@ class Gateway:
         self.reporter: Reporter = reporter or Silent()
         self._policy = policy
         self._authenticators = tuple(authenticators)
+        self.refuses_uncovered = refuses_uncovered
         self._checks = tuple(checks)
+        self._arriving = tuple(arriving)
         self._refresh = refresh
         self._refreshed = 0.0
         self._starting = tuple(starting)
         self._closing = tuple(closing)
-        self.remembers = not checks
+        self.remembers = not (checks or arriving)
         """Whether a grant may be used again for the same request: not where each one is counted."""
 
     @property
@@ -146,6 +152,8 @@ class Gateway:
         try:
             self.reporter.ready()
             self.refresh()
+            for arrive in self._arriving:
+                await arrive(request)
             epoch, policy = self.epoch, self._policy
             decision = policy.decide(None, request.method, request.path)
             if decision.public:

@@ -25,8 +25,8 @@ def _within(app: Any, prefix: str, depth: int) -> Iterator[Endpoint]:
         if getattr(app, "routes", None) is not None or getattr(app, "app", None) is None:
             break
         app = app.app
-    if hasattr(app, "matches") and depth <= _DEPTH:
-        # A route by itself, as a mount in a mount.
+    if hasattr(app, "matches") and hasattr(app, "path") and depth <= _DEPTH:
+        # A route by itself, as a mount in a mount. (A router has `matches` too, and no path of its own.)
         yield from _of(app, prefix, depth + 1)
         return
     routes = getattr(app, "routes", None)

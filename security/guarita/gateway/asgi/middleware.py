@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from time import time
 
 from guarita.gateway.asgi.answer import answer
+from guarita.gateway.asgi.coverage import uncovered
 from guarita.gateway.asgi.request import WATCHED, request_of
 from guarita.gateway.asgi.socket import guard
 from guarita.gateway.asgi.types import App, Message, Receive, Scope, Send
@@ -14,6 +16,7 @@ from guarita.gateway.interface import ANONYMOUS
 from guarita.gateway.proxies import FORWARDED
 from guarita.gateway.refusal import RefusalError
 
+LOG = logging.getLogger("guarita.gateway")
 MAX_REMEMBERED = 8_192
 """Grants remembered; the oldest quarter goes when it is full."""
 MAX_KEY = 4_096
@@ -35,7 +38,7 @@ class GatewayMiddleware:
     """
 
     def __init__(self, app: App, gateway: Gateway) -> None:
-        self._app = app
+        self.app = app
         self._gateway = gateway
         self._remembered: dict[_Seen, Grant] = {}
 
@@ -62,12 +65,31 @@ class GatewayMiddleware:
                     return
             scope[KEY] = grant
             scope[GATEWAY] = self._gateway
-            await self._app(scope, receive, _adding(send, grant.headers) if grant.headers else send)
+            await self.app(scope, receive, _adding(send, grant.headers) if grant.headers else send)
         elif kind == "websocket":
             scope[GATEWAY] = self._gateway
-            await guard(self._app, self._gateway, scope, receive, send)
+            await guard(self.app, self._gateway, scope, receive, send)
         else:
-            await self._app(scope, receive, _living(send, self._gateway))
+            await self.app(scope, receive, self._living(send))
+
+    def _living(self, send: Send) -> Send:
+        """Begin with the application, and end after it; say which of its routes no rule covers."""
+
+        async def living(message: Message) -> None:
+            if message["type"] == "lifespan.startup.complete":
+                open_routes = uncovered(self.app, self._gateway.policy)
+                if open_routes:
+                    said = f"no rule of gateway.access covers {', '.join(open_routes)}: refused to everybody"
+                    if self._gateway.refuses_uncovered:
+                        await send({"type": "lifespan.startup.failed", "message": said})
+                        return
+                    LOG.warning("%s", said)
+                await self._gateway.start()
+            if message["type"].startswith("lifespan.shutdown."):
+                await self._gateway.aclose()
+            await send(message)
+
+        return living
 
     def _trusted(self, scope: Scope) -> bool:
         client = scope.get("client")
@@ -100,19 +122,6 @@ class GatewayMiddleware:
             for key in list(self._remembered)[: MAX_REMEMBERED // 4]:
                 del self._remembered[key]
         self._remembered[credential, scope["method"], raw_path] = grant
-
-
-def _living(send: Send, gateway: Gateway) -> Send:
-    """Begin with the application, and end after it."""
-
-    async def living(message: Message) -> None:
-        if message["type"] == "lifespan.startup.complete":
-            await gateway.start()
-        if message["type"].startswith("lifespan.shutdown."):
-            await gateway.aclose()
-        await send(message)
-
-    return living
 
 
 def _adding(send: Send, headers: tuple[tuple[bytes, bytes], ...]) -> Send:
