@@ -172,3 +172,16 @@ def test_two_runs_at_once_both_stand_in_the_ledger(repository):
     uids = [event["metadata"]["correlation_uid"] for event in written]
     assert uids[::2] == uids[1::2], "a scan and its verdict stand side by side"
     audit(repository, "verify")
+
+
+def test_the_policys_key_signs_the_verdict(repository, tmp_path):
+    repository.commit({"a.py": CLEAN})
+    made = audit(repository, "key", "generate", "example.com/gate").stdout
+    key = tmp_path / "own.key"
+    key.touch(mode=0o600)
+    key.write_bytes(made)
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(f"ledger: {{url: '{tmp_path}/signed.db', key: '{key}'}}\n")
+    assert repository.scan("--policy", str(policy)).status == 0
+    said = audit(repository, "verify", "--ledger", str(tmp_path / "signed.db")).stdout.decode()
+    assert "example.com/gate" in said

@@ -7,13 +7,13 @@ import hashlib
 import time
 import uuid
 from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
 from guarita import config
-from guarita.config import ScanSection
+from guarita.config import LedgerSection, ScanSection
 from guarita.errors import UsageError
 from guarita.policy.gate.coverage import Coverage
 from guarita.policy.gate.finding import Severity
@@ -36,8 +36,8 @@ class Policy:
     source: str
     baseline: frozenset[str] = frozenset()
     """The fingerprints of the baseline that it names."""
-    ledger: str | None = None
-    """The ledger that it names."""
+    ledger: LedgerSection = field(default_factory=LedgerSection)
+    """What it says of the ledger."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _policy(
                 hint="`guarita scan --write-baseline FILE` writes one",
             )
         known = baselines.parse(text, f"{source}: scan.baseline: {name}")
-    return Policy(found.scan, origin, source, known, found.ledger.url)
+    return Policy(found.scan, origin, source, known, found.ledger)
 
 
 def _beside(file: Path, name: str) -> bytes | None:

@@ -6,22 +6,26 @@ import datetime as dt
 
 import msgspec
 
-from guarita.audit import Ledger, LedgerError, default_ledger, events, open_ledger
+from guarita.audit import Ledger, LedgerError, default_ledger, events, open_settings, settings_of
+from guarita.config import LedgerSection
 from guarita.policy.gate.verdict import Problem, Recorded, Result, Verdict
 
 NONE = "none"
 """`--ledger none`: the caller declares that this run leaves no record."""
 
 
-def open_record(given: str | None, configured: str | None) -> Ledger | None:
+def open_record(given: str | None, section: LedgerSection) -> Ledger | None:
     """The ledger that the verdict goes to, opened before the scan, so that a wrong one costs no scan.
 
-    `given` is `--ledger`, `configured` the `ledger.url` of the policy that judges: a tree under review does
+    `given` is `--ledger`, `section` what the policy that judges says of its ledger: a tree under review does
     not choose where its verdict is written. None means that the caller declined. Raises UsageError and
     LedgerError as `open_ledger`.
     """
-    url = given or configured or default_ledger()
-    return None if url == NONE else open_ledger(url)
+    found = settings_of(section, given, default=default_ledger())
+    if found.url == NONE:
+        return None
+    # A process that ends in a moment has nowhere to hold back what the ledger does not take.
+    return open_settings(msgspec.structs.replace(found, when_unwritable="deny"))
 
 
 def recorded(verdict: Verdict, ledger: Ledger | None) -> Verdict:

@@ -9,7 +9,15 @@ from guarita.audit.errors import (
 )
 from guarita.audit.events.secret import Personal, Secret
 from guarita.audit.ledger import Ledger
-from guarita.audit.locate import default_ledger, ledger_settings, ledger_url, open_configured, open_ledger
+from guarita.audit.locate import (
+    default_ledger,
+    ledger_settings,
+    ledger_url,
+    open_configured,
+    open_ledger,
+    open_settings,
+    settings_of,
+)
 from guarita.audit.query import Found, Query
 from guarita.audit.signing import SignedCheckpoint
 from guarita.audit.stores.interface import Appended, Leaf
@@ -38,4 +46,6 @@ __all__ = [
     "ledger_url",
     "open_configured",
     "open_ledger",
+    "open_settings",
+    "settings_of",
 ]

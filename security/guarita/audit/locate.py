@@ -50,10 +50,15 @@ def ledger_settings(ledger: str | None = None, configuration: Path | None = None
     """
     file = configuration or project() / config.FILE_NAME
     section = config.load(file).ledger if configuration or file.exists() else config.LedgerSection()
+    return settings_of(section, ledger, default=str(file.parent / FOLDER / DEFAULT_NAME))
+
+
+def settings_of(section: config.LedgerSection, ledger: str | None, *, default: str) -> Settings:
+    """As `ledger_settings`, from a section that is read already; `default` is the URL where nobody names one."""
     if ledger and section.url and ledger != section.url:
         return Settings(url=ledger)
     return Settings(
-        url=ledger or section.url or str(file.parent / FOLDER / DEFAULT_NAME),
+        url=ledger or section.url or default,
         key=section.key,
         vkey=section.vkey,
         checkpoint_every=section.checkpoint_every or EVERY,
@@ -82,7 +87,28 @@ def open_configured(
 
     With `sign=False` no signing key is looked for: for one who writes beside the log, and nothing into it.
     """
-    found = ledger_settings(ledger, configuration)
+    return open_settings(
+        ledger_settings(ledger, configuration),
+        create=create,
+        read_only=read_only,
+        vkey=vkey,
+        archive=archive,
+        check=check,
+        sign=sign,
+    )
+
+
+def open_settings(
+    found: Settings,
+    *,
+    create: bool = True,
+    read_only: bool = False,
+    vkey: str | None = None,
+    archive: Path | None = None,
+    check: bool = True,
+    sign: bool = True,
+) -> Ledger:
+    """As `open_configured`, with settings that are found already."""
     return open_ledger(
         found.url,
         create=create,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from guarita import config
-from guarita.audit import LedgerError, ledger_url, open_ledger
+from guarita.audit import LedgerError, open_configured
 from guarita.config.gateway import AuditSection
 from guarita.gateway.core import Gateway, Reporter, Silent
 from guarita.gateway.grant import Grant
@@ -18,7 +19,9 @@ from guarita.gateway.oauth.build import token_parts
 from guarita.gateway.proxies import Proxies
 from guarita.gateway.refusal import RefusalError
 from guarita.gateway.reporting import LedgerReporter, UnrecordedError
-from guarita.policy.access import PolicyFile
+from guarita.policy.access import AccessPolicy, PolicyFile
+
+LOG = logging.getLogger("guarita.gateway")
 
 
 def built(path: Path) -> Gateway:
@@ -55,13 +58,29 @@ def built(path: Path) -> Gateway:
         proxies=Proxies(section.proxies),
         reporter=reporter,
         realm=section.realm,
-        refresh=lambda: policy.reload_if_changed().policy,
+        refresh=_telling(policy),
         starting=[_warming(source.warm) for source in tokens.sources],
         closing=[reporter.close] if isinstance(reporter, _Recorded) else [],
     )
     for source in tokens.sources:
         source.watch(gateway.forget)
     return gateway
+
+
+def _telling(file: PolicyFile) -> Callable[[], AccessPolicy]:
+    """The policy as its file has it now; that a file is wrong is said once, and the old policy kept."""
+    told: str | None = None
+
+    def refreshed() -> AccessPolicy:
+        nonlocal told
+        found = file.reload_if_changed()
+        said = found.error.message if found.error else None
+        if said != told and said is not None:
+            LOG.error("the old access policy is kept: %s", said)
+        told = said
+        return found.policy
+
+    return refreshed
 
 
 def _warming(warm: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
@@ -113,7 +132,7 @@ class _Recorded:
         with self._lock:
             if self._reporter is None or self._pid != os.getpid():
                 try:
-                    ledger = open_ledger(ledger_url(None, self._path))
+                    ledger = open_configured(None, self._path)
                 except LedgerError as error:
                     if self._section.when_unwritable == "deny":
                         raise UnrecordedError from error

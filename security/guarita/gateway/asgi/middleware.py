@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from time import time
 
+from guarita.errors import GuaritaError
 from guarita.gateway.asgi.answer import answer
 from guarita.gateway.asgi.coverage import uncovered
 from guarita.gateway.asgi.request import WATCHED, request_of
@@ -74,15 +75,21 @@ class GatewayMiddleware:
 
     def _living(self, send: Send) -> Send:
         """Begin with the application, and end after it; say which of its routes no rule covers."""
+        failed = False
 
         async def living(message: Message) -> None:
+            nonlocal failed
+            if failed:
+                return  # the application's own word comes too late
             if message["type"] == "lifespan.startup.complete":
                 open_routes = uncovered(self.app, self._gateway.policy)
                 if open_routes:
                     said = f"no rule of gateway.access covers {', '.join(open_routes)}: refused to everybody"
                     if self._gateway.refuses_uncovered:
+                        failed = True
+                        # Both are needed: some servers go on after an error alone, some wait after the word alone.
                         await send({"type": "lifespan.startup.failed", "message": said})
-                        return
+                        raise GuaritaError("gateway.uncovered", said)
                     LOG.warning("%s", said)
                 await self._gateway.start()
             if message["type"].startswith("lifespan.shutdown."):
