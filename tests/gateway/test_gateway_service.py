@@ -239,3 +239,18 @@ def test_limits_hold_and_are_told(file, local_issuer):
         assert answers[4].json()["code"] == "limit.exceeded"
         assert int(answers[4].headers["retry-after"]) > 0
         assert client.get("/health").status_code == 200
+
+
+def test_a_revoked_token_ends_everywhere(file, local_issuer, redis):
+    file.write_text(
+        file.read_text().replace(
+            "gateway:\n", f"gateway:\n  redis: {{url: '{redis.url}'}}\n  revocation: {{poll_seconds: 0.1}}\n"
+        )
+    )
+    with TestClient(service(Gateway.from_file(file))) as client:
+        headers, other = bearer(local_issuer, jti="t-1"), bearer(local_issuer, jti="t-2")
+        assert client.get("/docs/1", headers=headers).status_code == 200
+        words = ["--token", "t-1", "--issuer", local_issuer.issuer, "--config", str(file)]
+        subprocess.run([GUARITA, "gateway", "revoke", *words], check=True, capture_output=True)
+        until(lambda: client.get("/docs/1", headers=headers).status_code == 401)
+        assert client.get("/docs/1", headers=other).status_code == 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -48,10 +49,17 @@ def built(path: Path) -> Gateway:
             routes=section.access.routes,
             roles=lambda principal: policy.policy.grant(principal).roles,
         )
+    withdrawn = _Withdrawn()
+    revocations = None
+    if section.revocation is not None:
+        from guarita.gateway.revocation.revocations import build_revocations  # noqa: PLC0415  # only where it is used
+
+        revocations = build_revocations(section.revocation, section.redis, folder, changed=withdrawn.tell)
     reporter = Silent() if section.audit is None else _Recorded(section.audit, path)
     gateway = Gateway(
         policy.policy,
         authenticators,
+        vetoes=[revocations.must_be_good] if revocations else [],
         checks=[limits] if limits else [],
         arriving=[limits.arrive] if limits else [],
         refuses_uncovered=section.uncovered == "refuse",
@@ -59,9 +67,17 @@ def built(path: Path) -> Gateway:
         reporter=reporter,
         realm=section.realm,
         refresh=_telling(policy),
-        starting=[_warming(source.warm) for source in tokens.sources],
-        closing=[reporter.close] if isinstance(reporter, _Recorded) else [],
+        starting=[
+            *([revocations.start] if revocations else []),
+            *(_warming(source.warm) for source in tokens.sources),
+        ],
+        closing=[
+            *([limits.aclose] if limits else []),
+            *([revocations.aclose] if revocations else []),
+            *([reporter.aclose] if isinstance(reporter, _Recorded) else []),
+        ],
     )
+    withdrawn.gateway = gateway
     for source in tokens.sources:
         source.watch(gateway.forget)
     return gateway
@@ -93,6 +109,16 @@ def _warming(warm: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None
     return warming
 
 
+class _Withdrawn:
+    """Tells the gateway that something it relied on is withdrawn, also what is built before the gateway is."""
+
+    gateway: Gateway | None = None
+
+    def tell(self) -> None:
+        if self.gateway is not None:
+            self.gateway.forget()
+
+
 class _Recorded:
     """A reporter that opens the ledger when it is first needed, in the process that needs it.
 
@@ -120,10 +146,10 @@ class _Recorded:
         if self._reporter is not None:
             self._reporter.refused(refusal, request, principal)
 
-    def close(self) -> None:
-        """Write what waits, and close the ledger."""
+    async def aclose(self) -> None:
+        """Write what waits, and close the ledger, without holding the event loop."""
         if self._pid == os.getpid():
-            self._open.close()
+            await asyncio.to_thread(self._open.close)
         self._reporter = None
 
     def _opened(self) -> Reporter:

@@ -84,6 +84,7 @@ class Gateway:
         policy: AccessPolicy,
         authenticators: Sequence[Authenticator],
         *,
+        vetoes: Sequence[Callable[[Principal], None]] = (),
         checks: Sequence[Check] = (),
         arriving: Sequence[Callable[[Request], Awaitable[object]]] = (),
         proxies: Proxies | None = None,
@@ -92,14 +93,17 @@ class Gateway:
         refuses_uncovered: bool = False,
         refresh: Callable[[], AccessPolicy] | None = None,
         starting: Sequence[Callable[[], Awaitable[None]]] = (),
-        closing: Sequence[Callable[[], None]] = (),
+        closing: Sequence[Callable[[], Awaitable[None]]] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`arriving` is awaited before any credential is looked at, and may refuse.
+        """Join the parts.
+
+        `arriving` is awaited before any credential is looked at, and may refuse; `vetoes` look at who calls, and
+        raise for one who is revoked. Who withdraws something later calls `forget`.
 
         With `refuses_uncovered` an application does not start that has routes which no rule covers. `refresh` gives the policy as its file has it now, and is asked once a second at most.
 
-        `starting` is awaited by `start`, `closing` called by `aclose`.
+        `starting` is awaited by `start`, `closing` by `aclose`.
         """
         self.proxies = proxies or Proxies()
         self.realm = realm
@@ -111,6 +115,8 @@ class Gateway:
         self.refuses_uncovered = refuses_uncovered
         self._checks = tuple(checks)
         self._arriving = tuple(arriving)
+        self._vetoes = tuple(vetoes)
+        self._started = False
         self._refresh = refresh
         self._refreshed = 0.0
         self._starting = tuple(starting)
@@ -142,9 +148,14 @@ class Gateway:
             self.replace_policy(found)
 
     async def start(self) -> None:
-        """Fetch keys ahead of the first request. What cannot be had now is had later, or refused."""
-        for begin in self._starting:
-            await begin()
+        """Fetch keys, and what is revoked, ahead of the first request, which does it otherwise. Once.
+
+        What cannot be had now is had later, or refused.
+        """
+        if not self._started:
+            self._started = True
+            for begin in self._starting:
+                await begin()
 
     async def admit(self, request: Request) -> Grant:
         """Let a request through, or raise RefusalError. Either is reported."""
@@ -152,6 +163,8 @@ class Gateway:
         try:
             self.reporter.ready()
             self.refresh()
+            if not self._started:
+                await self.start()
             for arrive in self._arriving:
                 await arrive(request)
             epoch, policy = self.epoch, self._policy
@@ -160,6 +173,8 @@ class Gateway:
                 principal = ANONYMOUS
             else:
                 principal = await self._principal(request)
+                for veto in self._vetoes:
+                    veto(principal)
                 decision = policy.decide(principal, request.method, request.path)
             if not decision.allowed:
                 raise ForbiddenError(
@@ -202,4 +217,4 @@ class Gateway:
         for authenticator in self._authenticators:
             await authenticator.aclose()
         for close in self._closing:
-            close()
+            await close()
