@@ -93,6 +93,14 @@ CASES = {
     ),
     "unnamed.yaml": (BAD.replace("  name: bad\n", "  generateName: job-\n"), "CKV_K8S_16"),
     "odd.yaml": (BAD.replace("  containers:\n", "  containers: none\n  other:\n"), "unparseable"),
+    "two-kinds.yaml": (BAD + "kind: ConfigMap\n", "unparseable"),
+    "two-keys.yaml": (BAD.replace("true", "true\n        privileged: false"), "unparseable"),
+    "two-in-list.yaml": (
+        "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Pod, kind: ConfigMap}\n",
+        "unparseable",
+    ),
+    "two-numbers.yaml": (CONFIG.replace("{a: b}", "{1: a, '1': b}"), "unparseable"),
+    "two.json": ('{"apiVersion": "v1", "kind": "Pod",\n "kind": "ConfigMap"}', "unparseable"),
     "metadata.yaml": (
         BAD.replace("metadata:\n  name: bad\n  namespace: shop", "metadata: [x]"),
         "unparseable",
@@ -102,6 +110,8 @@ FINE = {
     "settings.yaml": "debug: true\nnames: [a, b]\n",
     "tags.yaml": "x: !Ref Y\nz: !Sub '${A}'\n",
     "tsconfig.json": '{\n  // a comment\n  "strict": true,\n}\n',
+    "twice.yaml": "debug: true\ndebug: false\n",
+    "twice.json": '{"debug": true, "debug": false}',
     "empty.yaml": "",
     "comments.yaml": "# nothing\n---\n",
 }
@@ -133,6 +143,20 @@ def test_what_holds_no_object_is_named_so(scan, name):
 def test_what_stands_before_a_broken_document_is_reported_too(scan):
     found = [f for f in scan.findings() if f["location"]["path"] == "second-broken.yaml"]
     assert "CKV_K8S_16" in {f["rule"] for f in found}
+
+
+def test_the_line_of_a_second_key_is_named(scan):
+    assert "(line 12)" in scan.file("two-kinds.yaml")["reason"]
+    assert "(line 12)" in scan.file("two-keys.yaml")["reason"]
+    assert "(line 2)" in scan.file("two.json")["reason"]
+
+
+def test_a_merge_and_an_alias_are_no_second_key(repository):
+    merged = CONFIG.replace("{a: b}", "\n  <<: &more {a: b}\n  a: c").replace(
+        "name: settings", "labels: &l {a: b}, name: settings, annotations: *l"
+    )
+    repository.commit({"a.yaml": merged})
+    assert repository.scan(scanners=("manifests",)).file("a.yaml")["status"] == "scanned"
 
 
 WORKLOAD = """\

@@ -37,6 +37,11 @@ CHARTS = {
     "values/templates/pod.yaml": TEMPLATE,
     "broken/Chart.yaml": CHART,
     "broken/templates/pod.yaml": BAD + "{{ fail .Values.x }}{{ end }}\n",
+    "labels/Chart.yaml": CHART,
+    "labels/values.yaml": "privileged: true\nprivileged: true\n",
+    "labels/templates/pod.yaml": TEMPLATE.replace("{name:", "{labels: {a: b, a: c}, name:"),
+    "kinds/Chart.yaml": CHART,
+    "kinds/templates/pod.yaml": BAD + "kind: ConfigMap\n",
     "remote/Chart.yaml": CHART
     + "dependencies: [{name: far, version: 1.0.0, repository: 'http://127.0.0.1:1/charts'}]\n",
     "remote/templates/pod.yaml": GOOD,
@@ -71,6 +76,9 @@ def charts(new_repository):
         ("values/values-production.yaml", "scanned"),
         ("broken/templates/pod.yaml", "unparseable"),
         ("broken/Chart.yaml", "unparseable"),
+        ("labels/templates/pod.yaml", "CKV_K8S_16"),
+        ("labels/values.yaml", "scanned"),
+        ("kinds/templates/pod.yaml", "unparseable"),
         ("remote/templates/pod.yaml", "unparseable"),
         ("lookup/templates/pod.yaml", "unparseable"),
         ("lookup/templates/asked.yaml", "unparseable"),
@@ -132,6 +140,10 @@ KUSTOMIZATIONS = {
     "missing/kustomization.yaml": "resources: [nothing.yaml]\n",
     "on-missing/kustomization.yaml": "resources: [../missing]\n",
     "broken/kustomization.yaml": "resources: [\n",
+    "twice/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
+    "resources: [../base]\nresources: []\n",
+    "two-keys/kustomization.yaml": "resources: [pod.yaml]\n",
+    "two-keys/pod.yaml": BAD + "kind: ConfigMap\n",
     "both/kustomization.yaml": "resources: [../base]\n",
     "both/Kustomization": "resources: [../base]\n",
     "exec/kustomization.yaml": "resources: [../base]\ntransformers: [exec.yaml]\n",
@@ -170,10 +182,11 @@ def kustomizations(new_repository):
             (f"{name}/kustomization.yaml", "unparseable")
             for name in (
                 "outside", "absolute", "file", "missing", "on-missing", "broken", "both", "exec", "plugin",
-                "chart", "unused",
+                "chart", "unused", "twice", "two-keys",
             )
         ),
         ("both/Kustomization", "unparseable"),
+        ("two-keys/pod.yaml", "unparseable"),
         ("unused/patch.yaml", "unparseable"),
     ],
 )  # fmt: skip

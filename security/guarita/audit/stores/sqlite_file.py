@@ -14,7 +14,8 @@ from guarita.errors import UsageError
 
 APPLICATION_ID = 0x67756172
 """`guar`, in the file's header: how `file` and we tell a ledger from other databases."""
-FORMAT = 1
+FORMAT = 2
+"""The layout of the tables. What wrote 1 was never released, and its files differ among themselves."""
 FOLDER = ".guarita"
 """The default folder beside guarita.yaml; it keeps itself out of git."""
 
@@ -135,8 +136,8 @@ def check_format(connection: sqlite3.Connection, path: Path) -> None:
     if found != FORMAT:
         raise UsageError(
             "audit.format",
-            f"{path}: ledger format {found}, and this version reads {FORMAT}",
-            hint="use the version of Guarita that wrote it",
+            f"{path}: made by another version of Guarita: ledger format {found}, and this one reads {FORMAT}",
+            hint="open it with the version that made it; or move it aside, keep it, and start a new ledger",
         )
 
 

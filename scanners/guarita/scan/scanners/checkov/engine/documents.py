@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import json
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import yaml
+
+from .duplicates import second_key
 
 START, END = "__startline__", "__endline__"
 """The keys under which checkov looks for the lines of a mapping, counted from 1."""
@@ -18,6 +21,23 @@ DEEPEST = 400
 """Levels of nesting; checkov copies and walks them by recursion."""
 DECODER = json.JSONDecoder()
 
+
+class Unique(enum.Enum):
+    """Of which keys of a Kubernetes object two in one mapping make it unreadable."""
+
+    NONE = "none"
+    TOP = "top"
+    ALL = "all"
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    mapping = dict(pairs)
+    if len(mapping) != len(pairs):
+        raise ValueError
+    return mapping
+
+
+UNIQUE_DECODER = json.JSONDecoder(object_pairs_hook=_pairs)
 
 TOO_DEEP = "it is nested too deeply"
 
@@ -92,16 +112,20 @@ def read(path: str, *, lines: bool = True, pipeline: bool = False) -> list[Docum
     return list(stream(path, lines=lines, pipeline=pipeline))
 
 
-def stream(path: str, *, lines: bool = True, pipeline: bool = False) -> Iterator[Document]:
+def stream(
+    path: str, *, lines: bool = True, pipeline: bool = False, unique: Unique = Unique.NONE
+) -> Iterator[Document]:
     """The documents of a file one by one; those before a broken one are given before the error is raised."""
     content = Path(path).read_bytes()
-    if content.lstrip()[:1] in {b"{", b"["} and (documents := _json(content, lines=lines)) is not None:
-        yield from documents
-        return
-    yield from _yaml(content, _PipelineLoader if pipeline else _Loader if lines else _PlainLoader)
+    if content.lstrip()[:1] in {b"{", b"["}:
+        documents = _json(content, lines=lines, unique=unique)
+        if documents is not None:
+            yield from documents
+            return
+    yield from _yaml(content, _PipelineLoader if pipeline else _Loader if lines else _PlainLoader, unique)
 
 
-def _yaml(content: bytes, kind: type[_Loader]) -> Iterator[Document]:
+def _yaml(content: bytes, kind: type[_Loader], unique: Unique) -> Iterator[Document]:
     number = 1
     try:
         loader = kind(content)
@@ -112,6 +136,8 @@ def _yaml(content: bytes, kind: type[_Loader]) -> Iterator[Document]:
                     raise UnreadableError(
                         f"document {number}: its aliases stand for more than a million nodes"
                     )
+                if unique is not Unique.NONE and (line := second_key(node, nested=unique is Unique.ALL)):
+                    raise UnreadableError(f"a key stands twice in one mapping (line {line}), and readers differ")
                 data = loader.construct_document(node)
                 yield Document(data, node.start_mark.line + 1, node.end_mark.line + 1, loader.keys)
                 number += 1
@@ -127,19 +153,23 @@ def _yaml(content: bytes, kind: type[_Loader]) -> Iterator[Document]:
         raise UnreadableError(f"document {number} holds a value that cannot be read") from error
 
 
-def _json(content: bytes, *, lines: bool) -> list[Document] | None:
-    """A stream of JSON values, or None where it is not JSON and may still be YAML."""
+def _json(content: bytes, *, lines: bool, unique: Unique) -> list[Document] | None:
+    """A stream of JSON values, or None where it is not JSON and may still be YAML.
+
+    JSON is read without positions: with a key that must not stand twice it is left to YAML, which knows where.
+    """
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return None
+    decoder = DECODER if unique is Unique.NONE else UNIQUE_DECODER
     documents, position = [], 0
     while position < len(text):
         if text[position].isspace():
             position += 1
             continue
         try:
-            data, end = DECODER.raw_decode(text, position)
+            data, end = decoder.raw_decode(text, position)
         except ValueError:
             return None
         first, last = text.count("\n", 0, position) + 1, text.count("\n", 0, end) + 1

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from . import graph, resources
-from .documents import Document, UnreadableError, stream
+from .documents import Document, UnreadableError, Unique, stream
 from .objects import Resource, resources_of
 
 SOURCE = re.compile(r"^# Source: (\S.*?)\s*$")
@@ -34,7 +34,9 @@ def judge(request: dict[str, Any]) -> dict[str, Any]:
     if group := request.get("group"):
         _groups.setdefault(group, {})[request["key"]] = kept
     try:
-        for document in stream(request["path"]):
+        # What helm renders only helm reads, by the last of two keys. Below the top, honest charts have such.
+        unique = Unique.TOP if request.get("sources") else Unique.ALL
+        for document in stream(request["path"], unique=unique):
             documents += 1
             for resource in resources_of(document, request["key"]):
                 resource.source = _source(sources, document)
