@@ -87,6 +87,29 @@ CASES = {
         "CKV_K8S_16",
     ),
     "rollout.yaml": (ROLLOUT, "CKV_K8S_16"),
+    "own-group.yaml": (ROLLOUT.replace("argoproj.io/v1alpha1", "apps/v1"), "CKV_K8S_16"),
+    "knative.yaml": (
+        ROLLOUT.replace("argoproj.io/v1alpha1", "serving.knative.dev/v1").replace("Rollout", "Service"),
+        "CKV_K8S_16",
+    ),
+    "cloneset.yaml": (
+        ROLLOUT.replace("argoproj.io", "apps.kruise.io").replace("Rollout", "CloneSet"),
+        "CKV_K8S_16",
+    ),
+    "pod-spec.yaml": (
+        BAD.replace("v1\nkind: Pod", "monitoring.coreos.com/v1\nkind: Prometheus"),
+        "CKV_K8S_16",
+    ),
+    "deeper.yaml": (
+        """\
+apiVersion: batch.volcano.sh/v1alpha1
+kind: Job
+metadata: {name: v, namespace: shop}
+spec: {tasks: [{template: {spec: {hostPID: true, containers: [{name: c, image: i}]}}}]}
+""",
+        "CKV_K8S_17",
+    ),
+    "foreign-template.yaml": (ROLLOUT.replace("image: i", "image: '{{ x }}'"), "unparseable"),
     "workflow.yaml": (
         "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {generateName: w-}\nspec: {entrypoint: a}\n",
         "CKV_ARGO_2",
@@ -157,6 +180,54 @@ def test_a_merge_and_an_alias_are_no_second_key(repository):
     )
     repository.commit({"a.yaml": merged})
     assert repository.scan(scanners=("manifests",)).file("a.yaml")["status"] == "scanned"
+
+
+def test_a_custom_resource_is_shown_under_its_own_kind(scan):
+    for name, kind, line in (("rollout.yaml", "Rollout", 8), ("knative.yaml", "Service", 8)):
+        found = [f for f in scan.findings() if f["location"]["path"] == name]
+        assert {f["resource"] for f in found} == {f"{kind}.shop.r", "Pod.shop.r"}
+        (privileged,) = [f for f in found if f["rule"] == "CKV_K8S_16"]
+        assert (privileged["location"]["line"], "container c" in privileged["message"]) == (line, True)
+
+
+def test_a_rollout_is_judged_as_a_deployment_is(repository):
+    deployment = ROLLOUT.replace("argoproj.io/v1alpha1", "apps/v1").replace("Rollout", "Deployment")
+    repository.commit({"a.yaml": deployment, "b.yaml": ROLLOUT})
+    found = repository.scan(scanners=("manifests",)).findings()
+    rules = {
+        name: sorted(f["rule"] for f in found if f["location"]["path"] == name)
+        for name in ("a.yaml", "b.yaml")
+    }
+    assert rules["a.yaml"] == rules["b.yaml"]
+
+
+def test_every_pod_of_a_custom_resource_is_judged(repository):
+    pod = "{template: {spec: {containers: [{name: c, image: i, securityContext: {privileged: true}}]}}}"
+    ray = (
+        "apiVersion: ray.io/v1\nkind: RayCluster\nmetadata: {name: r}\n"
+        f"spec: {{headGroupSpec: {pod}, workerGroupSpecs: [{pod}]}}\n"
+    )
+    repository.commit({"ray.yaml": ray})
+    rules = repository.scan(scanners=("manifests",)).rules()
+    assert (rules.count("CKV_K8S_16"), rules.count("CKV_K8S_21")) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "apiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: c}\nspec: {template: {spec: {x: y}}}\n",
+        """\
+apiVersion: kyverno.io/v1
+kind: ClusterPolicy
+metadata: {name: c}
+spec: {rules: [{validate: {pattern: {spec: {containers: [{image: '*:*'}]}}}}]}
+""",
+    ],
+)
+def test_a_custom_resource_without_a_pod_is_as_it_was(repository, content):
+    repository.commit({"a.yaml": content})
+    scan = repository.scan(scanners=("manifests",))
+    assert (scan.status, scan.findings(), scan.file("a.yaml")["status"]) == (0, [], "scanned")
 
 
 WORKLOAD = """\

@@ -75,7 +75,7 @@ def plan(engine: Engine, job: ScanJob, files: Sequence[TreeFile]) -> Plan:
     by_folder: dict[str, Kustomization] = {}
     for file in files:
         known = Kustomization(file)
-        answer = engine.ask({"op": "read", "path": str(file.staged)})
+        answer = engine.ask({"op": "read", "path": str(file.staged), "unique": True})
         documents = [data for data in answer.get("documents", ()) if data is not None]
         if "error" in answer or len(documents) != 1 or not isinstance(documents[0], dict):
             known.problem = answer.get("error") or "it is not one mapping"

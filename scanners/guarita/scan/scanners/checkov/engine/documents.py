@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import yaml
 
-from .duplicates import second_key
+from .duplicates import is_object, second_key
 
 START, END = "__startline__", "__endline__"
 """The keys under which checkov looks for the lines of a mapping, counted from 1."""
@@ -23,10 +23,13 @@ DECODER = json.JSONDecoder()
 
 
 class Unique(enum.Enum):
-    """Of which keys of a Kubernetes object two in one mapping make it unreadable."""
+    """Where two equal keys in one mapping make a document unreadable."""
 
     NONE = "none"
     TOP = "top"
+    """At the top of a Kubernetes object."""
+    OBJECTS = "objects"
+    """Anywhere in a Kubernetes object."""
     ALL = "all"
 
 
@@ -107,9 +110,11 @@ def _scalar(node: Any) -> bool:
     return isinstance(node, yaml.ScalarNode)
 
 
-def read(path: str, *, lines: bool = True, pipeline: bool = False) -> list[Document]:
+def read(
+    path: str, *, lines: bool = True, pipeline: bool = False, unique: Unique = Unique.NONE
+) -> list[Document]:
     """Every document of a file. Raises UnreadableError when one of them cannot be read."""
-    return list(stream(path, lines=lines, pipeline=pipeline))
+    return list(stream(path, lines=lines, pipeline=pipeline, unique=unique))
 
 
 def stream(
@@ -136,8 +141,10 @@ def _yaml(content: bytes, kind: type[_Loader], unique: Unique) -> Iterator[Docum
                     raise UnreadableError(
                         f"document {number}: its aliases stand for more than a million nodes"
                     )
-                if unique is not Unique.NONE and (line := second_key(node, nested=unique is Unique.ALL)):
-                    raise UnreadableError(f"a key stands twice in one mapping (line {line}), and readers differ")
+                if line := _second_key(node, unique):
+                    raise UnreadableError(
+                        f"a key stands twice in one mapping (line {line}), and readers differ"
+                    )
                 data = loader.construct_document(node)
                 yield Document(data, node.start_mark.line + 1, node.end_mark.line + 1, loader.keys)
                 number += 1
@@ -151,6 +158,12 @@ def _yaml(content: bytes, kind: type[_Loader], unique: Unique) -> Iterator[Docum
         raise UnreadableError(f"document {number} is not valid YAML") from error
     except (ValueError, TypeError, OverflowError) as error:
         raise UnreadableError(f"document {number} holds a value that cannot be read") from error
+
+
+def _second_key(node: Any, unique: Unique) -> int:
+    if unique is Unique.NONE or (unique is not Unique.ALL and not is_object(node)):
+        return 0
+    return second_key(node, nested=unique is not Unique.TOP)
 
 
 def _json(content: bytes, *, lines: bool, unique: Unique) -> list[Document] | None:

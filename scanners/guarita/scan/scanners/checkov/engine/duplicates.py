@@ -14,13 +14,16 @@ import yaml
 OBJECT = {"apiVersion", "kind"}
 
 
-def second_key(node: Any, *, nested: bool = True) -> int:
-    """The line, from 1, of the first key of a Kubernetes object that its mapping has already; 0 without one.
+def is_object(node: Any) -> bool:
+    """Whether a document says that it is a Kubernetes object."""
+    return isinstance(node, yaml.MappingNode) and {_word(key) for key, _ in node.value} >= OBJECT
 
-    Without `nested` only the object's own keys are compared. What is no object is not looked at.
+
+def second_key(node: Any, *, nested: bool = True) -> int:
+    """The line, from 1, of the first key that its mapping has already; 0 without one.
+
+    Without `nested` only the keys at the top are compared, which must be a mapping then.
     """
-    if not isinstance(node, yaml.MappingNode) or not {_word(key) for key, _ in node.value} >= OBJECT:
-        return 0
     lines = [_second(mapping) for mapping in (_mappings(node) if nested else [node])]
     return min(filter(None, lines), default=0)
 

@@ -65,9 +65,10 @@ def _pod(resource: Resource) -> dict[str, Any] | None:
 
     No check looks at what is around the pod, and checkov compares everything with everything.
     """
-    if resource.kind == POLICY:
+    kind = resource.data["kind"]
+    if kind == POLICY:
         return _named(resource, resource.data)
-    path = PATHS.get(resource.kind, TEMPLATE_PATH)
+    path = PATHS.get(kind, TEMPLATE_PATH)
     holder = at(resource.data, path[:-1])
     if not isinstance(holder, dict) or not has_containers(holder.get("spec")):
         return None

@@ -24,9 +24,10 @@ def _hello(_: Answer) -> Answer:
 
 
 def _read(request: Answer) -> Answer:
-    from .documents import read  # noqa: PLC0415
+    from .documents import Unique, read  # noqa: PLC0415
 
-    return {"documents": [document.data for document in read(request["path"], lines=False)]}
+    unique = Unique.ALL if request.get("unique") else Unique.NONE
+    return {"documents": [document.data for document in read(request["path"], lines=False, unique=unique)]}
 
 
 def _manifest(request: Answer) -> Answer:

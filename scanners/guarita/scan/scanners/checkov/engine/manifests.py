@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from . import graph, resources
-from .documents import Document, UnreadableError, Unique, stream
+from . import custom, graph, resources
+from .documents import Document, Unique, UnreadableError, stream
 from .objects import Resource, resources_of
 
 SOURCE = re.compile(r"^# Source: (\S.*?)\s*$")
@@ -35,19 +35,22 @@ def judge(request: dict[str, Any]) -> dict[str, Any]:
         _groups.setdefault(group, {})[request["key"]] = kept
     try:
         # What helm renders only helm reads, by the last of two keys. Below the top, honest charts have such.
-        unique = Unique.TOP if request.get("sources") else Unique.ALL
+        unique = Unique.TOP if request.get("sources") else Unique.OBJECTS
         for document in stream(request["path"], unique=unique):
             documents += 1
             for resource in resources_of(document, request["key"]):
                 resource.source = _source(sources, document)
-                if request.get("fragments") and resources.is_fragment(resource.data):
+                pods = custom.pods_in(resource)
+                if request.get("fragments") and any(
+                    resources.is_fragment(r.data) for r in pods or [resource]
+                ):
                     fragments += 1
                     continue
                 judged.append(resource.name)
                 if resource.source and resource.source not in answer["sources"]:
                     answer["sources"].append(resource.source)
-                findings.extend(resources.judge(resource))
-                kept.append(resource)
+                findings.extend(_once(found for pod in pods or [resource] for found in resources.judge(pod)))
+                kept += pods or [resource]
     except UnreadableError as error:
         answer["error"] = str(error)
     return {**answer, "fragments": fragments, "documents": documents}
@@ -58,6 +61,16 @@ def judge_together(request: dict[str, Any]) -> dict[str, Any]:
     kept = _groups.pop(request["group"], {})
     together = [resource for resources in kept.values() for resource in resources]
     return {"findings": list(graph.judge(together)), "files": len(kept)}
+
+
+def _once(findings: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Each finding about no container once: several pods of one resource share its name and its namespace."""
+    seen = set()
+    for found in findings:
+        key = (found["rule"], found["line"])
+        if found["part"] or key not in seen:
+            seen.add(key)
+            yield found
 
 
 def _sources(path: str) -> list[tuple[int, str]]:

@@ -1,8 +1,7 @@
 """One Kubernetes object against checkov's checks, with what those leave out.
 
-checkov stops at the first bad container, looks at no ephemeral one, reads only the first rule of a role,
-and knows nothing of pod templates in kinds that it does not know. Here each container and each rule is
-judged by itself.
+checkov stops at the first bad container, looks at no ephemeral one and reads only the first rule of a role.
+Here each container and each rule is judged by itself.
 """
 
 from __future__ import annotations
@@ -41,8 +40,6 @@ KEYS = {
 }
 """The key of the pod that a check looks at, where the check does not say."""
 FIRST_RULE_ONLY = {"CKV_K8S_49"}
-TEMPLATE = "Deployment"
-"""What a kind that checkov does not know is judged as, where it holds a pod template in the same place."""
 FREE_TEXT = {"command", "args", "value", "annotations", "data", "stringData", "description", "env"}
 TEMPLATE_PATH = ("spec", "template", "spec")
 """Where the pod stands in a workload, but for these:"""
@@ -56,17 +53,14 @@ PATHS = {
 def judge(resource: Resource) -> Iterator[dict[str, Any]]:
     """The findings of one object. Raises UnreadableError where a check could not come to an answer."""
     data = resource.data
-    if resource.kind in WORKFLOWS and str(data["apiVersion"]).startswith("argoproj.io/"):
+    if data["kind"] in WORKFLOWS and str(data["apiVersion"]).startswith("argoproj.io/"):
         yield from _workflow(resource)
         return
-    checks = registry.get_checks(resource.kind)
-    path = PATHS.get(resource.kind, TEMPLATE_PATH)
-    pod = at(data, path)
-    if not checks and has_containers(pod):
-        data = {**data, "kind": TEMPLATE}
-        checks = registry.get_checks(TEMPLATE)
+    checks = registry.get_checks(data["kind"])
     if not checks:
         return
+    path = PATHS.get(data["kind"], TEMPLATE_PATH)
+    pod = at(data, path)
     if isinstance(pod, dict):
         _refuse_templates(resource, pod)
     for check in checks:
