@@ -1,7 +1,11 @@
 """A FastAPI service that is protected in ten lines, and the server beside it, against a real local issuer."""
 
+import base64
+import datetime as dt
+import hashlib
 import http.client
 import json
+import re
 import socket
 import subprocess
 import sysconfig
@@ -11,6 +15,9 @@ from pathlib import Path
 from typing import Annotated
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from fastapi import Depends, FastAPI, WebSocket
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
@@ -254,3 +261,54 @@ def test_a_revoked_token_ends_everywhere(file, local_issuer, redis):
         subprocess.run([GUARITA, "gateway", "revoke", *words], check=True, capture_output=True)
         until(lambda: client.get("/docs/1", headers=headers).status_code == 401)
         assert client.get("/docs/1", headers=other).status_code == 200
+
+
+def certificate():
+    """A client certificate as `Client-Cert` carries it, and its thumbprint."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "client")])
+    day = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        .serial_number(x509.random_serial_number()).not_valid_before(day).not_valid_after(day + dt.timedelta(1))
+        .sign(key, hashes.SHA256())
+    )  # fmt: skip
+    der = made.public_bytes(serialization.Encoding.DER)
+    thumbprint = base64.urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode()
+    return f":{base64.b64encode(der).decode()}:", thumbprint
+
+
+def test_a_token_bound_to_a_certificate_counts_with_it_and_from_a_declared_proxy_only(file, local_issuer):
+    file.write_text(
+        file.read_text().replace("gateway:\n", "gateway:\n  client_certificate: {header: Client-Cert}\n")
+    )
+    mine, thumbprint = certificate()
+    headers = bearer(local_issuer, cnf={"x5t#S256": thumbprint})
+    with TestClient(service(Gateway.from_file(file)), client=("127.0.0.1", 1)) as proxy:
+        assert proxy.get("/docs/1", headers=headers).status_code == 401
+        for _ in range(2):
+            assert proxy.get("/docs/1", headers={**headers, "client-cert": mine}).status_code == 200
+            assert (
+                proxy.get("/docs/1", headers={**headers, "client-cert": certificate()[0]}).status_code == 401
+            )
+            assert proxy.get("/docs/1", headers=headers).status_code == 401
+        assert proxy.get("/docs/1", headers={**headers, "client-cert": "nonsense"}).status_code == 400
+    with TestClient(service(Gateway.from_file(file)), client=("203.0.113.5", 1)) as stranger:
+        answer = stranger.get("/docs/1", headers={**headers, "client-cert": mine})
+        assert answer.json()["code"] == "request.undeclared-proxy"
+
+
+def test_the_metadata_document_is_open_to_anybody(file, local_issuer):
+    file.write_text(
+        file.read_text().replace(
+            "    insecure_loopback: true\n",
+            "    insecure_loopback: true\n    resource: {resource: 'https://api.example.com/v1'}\n",
+        )
+    )
+    with TestClient(service(Gateway.from_file(file))) as client:
+        challenge = client.get("/docs/1").headers["www-authenticate"]
+        url = re.search(r'resource_metadata="https://api\.example\.com([^"]+)"', challenge).group(1)
+        document = client.get(url).json()
+        assert document["resource"] == "https://api.example.com/v1"
+        assert document["authorization_servers"] == [local_issuer.issuer]
+        assert client.post(url).status_code == 401

@@ -27,6 +27,22 @@ class AuditSection(Section, frozen=True, kw_only=True):
     interval: Annotated[float, Meta(ge=1, le=3600, description="Seconds between two summaries.")] = 10.0
 
 
+class CertificateSection(Section, frozen=True, kw_only=True):
+    """Where declared proxies hand on the client's certificate (RFC 8705)."""
+
+    header: Annotated[
+        str,
+        Meta(
+            pattern="^[A-Za-z0-9-]{1,64}$",
+            description="They must overwrite the client's own header of this name.",
+        ),
+    ]
+    form: Annotated[
+        Literal["rfc9440", "pem", "xfcc"],
+        Meta(description="Client-Cert of RFC 9440, an escaped PEM (nginx, Traefik), or Envoy's XFCC."),
+    ] = "rfc9440"
+
+
 class GatewaySection(Section, frozen=True, kw_only=True):
     """The gateway: who may call what."""
 
@@ -37,6 +53,7 @@ class GatewaySection(Section, frozen=True, kw_only=True):
         list[str],
         Meta(description="Addresses or networks (10.0.0.0/8) whose forwarding headers are believed."),
     ] = msgspec.field(default_factory=list)
+    client_certificate: CertificateSection | None = None
     uncovered: Annotated[
         Literal["warn", "refuse"],
         Meta(

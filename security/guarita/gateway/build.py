@@ -12,10 +12,11 @@ from pathlib import Path
 
 from guarita import config
 from guarita.audit import LedgerError, open_configured
-from guarita.config.gateway import AuditSection
+from guarita.config.gateway import AuditSection, GatewaySection
 from guarita.gateway.core import Gateway, Reporter, Silent
 from guarita.gateway.grant import Grant
 from guarita.gateway.interface import Authenticator, Principal, Request
+from guarita.gateway.oauth import certificates
 from guarita.gateway.oauth.build import token_parts
 from guarita.gateway.proxies import Proxies
 from guarita.gateway.refusal import RefusalError
@@ -62,8 +63,9 @@ def built(path: Path) -> Gateway:
         vetoes=[revocations.must_be_good] if revocations else [],
         checks=[limits] if limits else [],
         arriving=[limits.arrive] if limits else [],
+        metadata=(tokens.resource.path, tokens.resource.document()) if tokens.resource else None,
         refuses_uncovered=section.uncovered == "refuse",
-        proxies=Proxies(section.proxies),
+        proxies=_proxies(section),
         reporter=reporter,
         realm=section.realm,
         refresh=_telling(policy),
@@ -81,6 +83,18 @@ def built(path: Path) -> Gateway:
     for source in tokens.sources:
         source.watch(gateway.forget)
     return gateway
+
+
+def _proxies(section: GatewaySection) -> Proxies:
+    said = section.client_certificate
+    if said is None:
+        return Proxies(section.proxies)
+    readers = {
+        "rfc9440": certificates.of_client_cert,
+        "pem": certificates.of_escaped_pem,
+        "xfcc": certificates.of_xfcc,
+    }
+    return Proxies(section.proxies, certificate_header=said.header, certificate=readers[said.form])
 
 
 def _telling(file: PolicyFile) -> Callable[[], AccessPolicy]:

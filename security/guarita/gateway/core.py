@@ -90,6 +90,7 @@ class Gateway:
         proxies: Proxies | None = None,
         reporter: Reporter | None = None,
         realm: str = "guarita",
+        metadata: tuple[str, bytes] | None = None,
         refuses_uncovered: bool = False,
         refresh: Callable[[], AccessPolicy] | None = None,
         starting: Sequence[Callable[[], Awaitable[None]]] = (),
@@ -112,6 +113,8 @@ class Gateway:
         self.reporter: Reporter = reporter or Silent()
         self._policy = policy
         self._authenticators = tuple(authenticators)
+        self.metadata = metadata
+        """Path and document of the protected-resource metadata (RFC 9728), which anybody may read."""
         self.refuses_uncovered = refuses_uncovered
         self._checks = tuple(checks)
         self._arriving = tuple(arriving)

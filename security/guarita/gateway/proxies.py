@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from guarita.gateway.interface import Headers
@@ -38,13 +38,29 @@ class Origin:
     client: str
     scheme: str
     host: str
+    certificate: str = ""
+    """`x5t#S256` of the client's certificate."""
 
 
 class Proxies:
     """The addresses whose forwarding headers are believed: the ingress, and nobody else."""
 
-    def __init__(self, declared: Iterable[str] = ()) -> None:
-        """`declared` are addresses or networks (`10.0.0.0/8`). Raises ValueError for what is neither."""
+    def __init__(
+        self,
+        declared: Iterable[str] = (),
+        *,
+        certificate_header: str = "",
+        certificate: Callable[[bytes], str] = lambda _: "",
+    ) -> None:
+        """`declared` are addresses or networks (`10.0.0.0/8`). Raises ValueError for what is neither.
+
+        `certificate_header` is where they hand on the client's certificate, and `certificate` reads its
+        thumbprint. They must overwrite the client's own header of that name.
+        """
+        self.speaking = FORWARDED | ({certificate_header.lower().encode()} if certificate_header else set())
+        """Headers that only a declared proxy may send."""
+        self._certificate_header = certificate_header.lower().encode()
+        self._certificate = certificate
         self._networks: tuple[Network, ...] = tuple(ipaddress.ip_network(item) for item in declared)
         self.trusts = functools.lru_cache(maxsize=1024)(self._trusts)
 
@@ -63,7 +79,7 @@ class Proxies:
         Raises PeerError `request.undeclared-proxy` where a peer that was not declared sends a header by
         which it would speak for somebody, and `request.forwarded` where a declared one's cannot be read.
         """
-        said = [(name, value) for name, value in headers if name in FORWARDED]
+        said = [(name, value) for name, value in headers if name in self.speaking]
         if not said:
             return Origin(peer, scheme, host)
         if not self.trusts(peer):
@@ -76,7 +92,14 @@ class Proxies:
             client=self._client(said, peer),
             scheme=_single(said, b"x-forwarded-proto", {"http", "https", "ws", "wss"}) or scheme,
             host=_single(said, b"x-forwarded-host") or host,
+            certificate=self._thumbprint(said),
         )
+
+    def _thumbprint(self, said: Headers) -> str:
+        found = [value for name, value in said if name == self._certificate_header and value]
+        if len(found) > 1:
+            raise PeerError("request.forwarded", "the client's certificate is handed on twice")
+        return self._certificate(found[0]) if found else ""
 
     def _client(self, said: Headers, peer: str) -> str:
         if any(name == b"forwarded" for name, _ in said):

@@ -103,7 +103,14 @@ class GatewayMiddleware:
         return client is not None and self._gateway.proxies.trusts(client[0])
 
     async def _decided(self, scope: Scope, send: Send) -> Grant | None:
-        """The grant, or None after the refusal was sent."""
+        """The grant, or None after the refusal, or what the gateway says of itself, was sent."""
+        metadata = self._gateway.metadata
+        if metadata is not None and scope["path"] == metadata[0] and scope["method"] in {"GET", "HEAD"}:
+            headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(metadata[1]))]
+            body = metadata[1] if scope["method"] == "GET" else b""
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
+            return None
         try:
             request = request_of(scope, self._gateway.proxies)
             grant = await self._gateway.admit(request)

@@ -51,6 +51,7 @@ def request_of(scope: Scope, proxies: Proxies) -> Request:
         host=origin.host,
         query=scope.get("query_string", b""),
         client=origin.client,
+        certificate=origin.certificate,
     )
 
 

@@ -12,7 +12,7 @@ from guarita.gateway.asgi.request import METHOD_SAFE, judge_headers
 from guarita.gateway.asgi.types import Scope
 from guarita.gateway.interface import Headers, Request
 from guarita.gateway.paths import canonical
-from guarita.gateway.proxies import FORWARDED, PeerError, Proxies
+from guarita.gateway.proxies import PeerError, Proxies
 from guarita.gateway.refusal import RefusalError
 
 Contract = Callable[[Scope, Proxies], Request]
@@ -73,11 +73,12 @@ def _made(scope: Scope, proxies: Proxies, method: str, target: bytes) -> Request
     return Request(
         method=method,
         path=canonical(path),
-        headers=tuple((name, value) for name, value in headers if name not in FORWARDED),
+        headers=tuple((name, value) for name, value in headers if name not in proxies.speaking),
         scheme=origin.scheme,
         host=origin.host,
         query=query,
         client=origin.client,
+        certificate=origin.certificate,
     )
 
 
