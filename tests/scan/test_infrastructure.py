@@ -86,7 +86,8 @@ CASES = {
     "values/broken.tfvars": ("acl = [\n", "unparseable"),
     "json/main.tf.json": ('{"resource": {}}', "no-tool"),
     "terragrunt.hcl": ('terraform { source = "x" }\n', "no-tool"),
-    "compose.yaml": ("services: {a: {image: a, privileged: true}}\n", "no-tool"),
+    "compose.yaml": ("services: {a: {image: a, privileged: true}}\n", "GUARITA_COMPOSE_1"),
+    "serverless.yml": ("service: x\n", "no-tool"),
     "Dockerfile": (DOCKERFILE.replace("USER app", "USER root"), "CKV_DOCKER_8"),
     "heredoc.Dockerfile": (
         DOCKERFILE + "RUN <<END\ncurl --insecure https://example.com\necho USER\nEND\nUSER root\n",

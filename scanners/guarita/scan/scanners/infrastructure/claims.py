@@ -24,6 +24,7 @@ class Kind(enum.Enum):
     AZURE = "azure"
     BITBUCKET = "bitbucket"
     BICEP = "bicep"
+    COMPOSE = "compose"
     TEMPLATE = "template"
     """Perhaps CloudFormation, ARM or Ansible: the content says."""
     ROLE = "role"
@@ -42,7 +43,7 @@ _NAMES: Final = tuple(
         (Kind.CIRCLECI, r"(^|/)\.circleci/[^/]+\.ya?ml$"),
         (Kind.AZURE, r"(^|/)[^/]*azure-pipelines[^/]*\.ya?ml$"),
         (Kind.BITBUCKET, r"(^|/)bitbucket-pipelines\.ya?ml$"),
-        (Kind.NO_CHECKS, r"(^|/)(docker-)?compose[^/]*\.ya?ml$"),
+        (Kind.COMPOSE, r"(^|[/._-])compose[^/]*\.ya?ml$"),
         (Kind.NO_CHECKS, r"(^|/)serverless\.ya?ml$"),
         (Kind.ROLE, r"(^|/)roles/[^/]+/(tasks|handlers)/.+\.ya?ml$"),
         (Kind.BICEP, r"\.bicep$"),
@@ -75,9 +76,8 @@ _PLAINLY: Final = re.compile(
 
 def kind_of(file: TreeFile) -> Kind | None:
     """The kind, or None for a file that says nothing about infrastructure. Looks at name and head only."""
-    for kind, pattern in _NAMES:
-        if pattern.search(file.path):
-            return kind
+    if kind := kind_of_name(file.path):
+        return kind
     if _DOCKERFILE.search(file.path):
         other = _OTHER_ENDING.search(file.name)
         return None if other and not _FROM.match(file.head) else Kind.DOCKERFILE
@@ -85,6 +85,11 @@ def kind_of(file: TreeFile) -> Kind | None:
         longer = file.size > len(file.head)
         return Kind.TEMPLATE if longer or _MARKS.search(file.head) else None
     return None
+
+
+def kind_of_name(path: str) -> Kind | None:
+    """The kind that a path alone tells, or None."""
+    return next((kind for kind, pattern in _NAMES if pattern.search(path)), None)
 
 
 def may_be_template(content: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections import defaultdict
 from typing import Any, ClassVar, Final
 
@@ -15,6 +16,7 @@ NO_CHECKS: Final = Outcome(
     status=FileStatus.NO_TOOL,
     reason="infrastructure: checkov has no checks for this kind; exclude it by a named rule",
 )
+NOT_FOLLOWED: Final = "it takes in (include, extends) what is no Compose file of this tree by its name"
 LOCK: Final = Outcome(status=FileStatus.EXCLUDED, rule="lock-file", reason="provider versions and checksums")
 NOT_A_TEMPLATE: Final = Outcome(
     status=FileStatus.EXCLUDED,
@@ -51,6 +53,11 @@ class InfrastructureScanner(Scanner):
                 answers += found
                 outcomes |= ended
                 job.advance(len(hcl))
+            compose = by_kind.pop(Kind.COMPOSE, [])
+            known = {file.path for file in compose}
+            for file in compose:
+                outcomes[file.path] = _judge_compose(engine, file, known, answers)
+                job.advance(1)
             for kind, files in by_kind.items():
                 for file in files:
                     outcomes[file.path] = _judge(engine, kind, file, answers)
@@ -59,6 +66,22 @@ class InfrastructureScanner(Scanner):
         return ScanResult(
             findings=tuple(to_findings(self.name, answers, found_in)), outcomes=outcomes, tool=tool
         )
+
+
+def _judge_compose(engine: Engine, file: TreeFile, known: set[str], answers: list[dict[str, Any]]) -> Outcome:
+    """Judge a Compose file. `known` are the paths of all, each of which is judged by itself."""
+    answer = engine.ask({"op": "compose", "path": str(file.staged), "key": str(file.staged)})
+    if answer.get("none"):
+        return _judge(engine, Kind.TEMPLATE, file, answers)
+    answers += answer.get("findings", ())
+    folder = file.path.rpartition("/")[0]
+    elsewhere = any(
+        posixpath.normpath(posixpath.join(folder, path)) not in known for path in answer.get("references", ())
+    )
+    problems = [*answer.get("problems", ()), *([NOT_FOLLOWED] if elsewhere else [])]
+    if reason := answer.get("error") or "; ".join(problems[:3]):
+        return Outcome(status=FileStatus.UNPARSEABLE, reason=f"infrastructure: {reason}")
+    return SCANNED
 
 
 def _judge(engine: Engine, kind: Kind, file: TreeFile, answers: list[dict[str, Any]]) -> Outcome:

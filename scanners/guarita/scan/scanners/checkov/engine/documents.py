@@ -101,7 +101,15 @@ class _PipelineLoader(_Loader):
     bool_values: ClassVar[dict[str, Any]] = {**_Loader.bool_values, "on": "on"}
 
 
-for _kind in (_Loader, _PlainLoader, _PipelineLoader):
+class _WordLoader(_Loader):
+    """Every scalar is text, as it stands, but for nothing and a merge: `22:22` is no number in base 60."""
+
+
+_WordLoader.yaml_implicit_resolvers = {
+    first: [(tag, form) for tag, form in known if tag.endswith((":null", ":merge"))]
+    for first, known in _Loader.yaml_implicit_resolvers.items()
+}
+for _kind in (_Loader, _PlainLoader, _PipelineLoader, _WordLoader):
     _kind.add_constructor("tag:yaml.org,2002:map", _kind.construct_yaml_map)
     _kind.add_multi_constructor("!", _kind.construct_unknown)
 
@@ -115,6 +123,11 @@ def read(
 ) -> list[Document]:
     """Every document of a file. Raises UnreadableError when one of them cannot be read."""
     return list(stream(path, lines=lines, pipeline=pipeline, unique=unique))
+
+
+def read_words(path: str) -> list[Document]:
+    """As `read`, with scalars as text and no key twice. JSON is read as YAML."""
+    return list(_yaml(Path(path).read_bytes(), _WordLoader, Unique.ALL))
 
 
 def stream(

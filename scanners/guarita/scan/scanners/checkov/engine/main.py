@@ -66,6 +66,12 @@ def _template(request: Answer) -> Answer:
     return templates.judge(request)
 
 
+def _compose(request: Answer) -> Answer:
+    from . import compose  # noqa: PLC0415
+
+    return compose.judge(request)
+
+
 OPERATIONS: dict[str, Callable[[Answer], Answer]] = {
     "hello": _hello,
     "read": _read,
@@ -75,6 +81,7 @@ OPERATIONS: dict[str, Callable[[Answer], Answer]] = {
     "dockerfile": _dockerfile,
     "pipeline": _pipeline,
     "template": _template,
+    "compose": _compose,
 }
 
 
