@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import posixpath
 import re
 from collections.abc import Callable, Iterator
@@ -28,7 +29,6 @@ DATABASES = {
     "1433", "1521", "2379", "3306", "5432", "5984", "6379", "8086", "9042", "9200", "9300", "11211", "26257", "27017",
 }  # fmt: skip
 """Ports on which databases and caches listen by default."""
-EVERYWHERE = {"", "0.0.0.0", "::", "[::]"}  # noqa: S104  # looked for, not bound
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,18 @@ def _ports(service: dict[str, Any]) -> Found:
         else:
             rest, _, target = text(item).partition("/")[0].rpartition(":")
             address, _, _ = rest.rpartition(":")
-        if target in DATABASES and (address in EVERYWHERE or UNKNOWN in address):
+        if target in DATABASES and _is_everywhere(address):
             yield "ports", target
+
+
+def _is_everywhere(address: str) -> bool:
+    """Whether an address stands for all of the host's. Without one, Compose takes all."""
+    if not address or UNKNOWN in address:
+        return True
+    try:
+        return ipaddress.ip_address(address.strip("[]")).is_unspecified
+    except ValueError:
+        return False
 
 
 def _image(service: dict[str, Any]) -> Found:
