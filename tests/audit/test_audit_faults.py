@@ -6,6 +6,7 @@ import os
 import signal
 import sqlite3
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -186,7 +187,7 @@ def test_a_limit_on_the_size_of_files_is_an_error_and_no_death(tmp_path):
     )
     url = tmp_path / "l.db"
     done = subprocess.run(
-        ["python", "-c", program, url], capture_output=True, text=True, check=True, env=dict(os.environ)
+        [sys.executable, "-c", program, url], capture_output=True, text=True, check=True, env=dict(os.environ)
     )
     count, code, last = done.stdout.split()
     assert code == "audit.unavailable"
