@@ -56,7 +56,7 @@ def test_python_that_cannot_be_parsed_leaves_the_answer_unknown(repository, name
     assert name in scan.text
 
 
-@pytest.mark.parametrize("name", ["main.tf.json", "compose.yaml", "terragrunt.hcl", "a.yaml.tmpl"])
+@pytest.mark.parametrize("name", ["main.tf.json", "serverless.yml", "terragrunt.hcl", "a.yaml.tmpl"])
 def test_a_kind_without_a_scanner_never_passes(repository, name):
     repository.commit({name: "x: '{{ y }}'\n"})
     scan = repository.scan(scanners=("code", "manifests", "infrastructure"))

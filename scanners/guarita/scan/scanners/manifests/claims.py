@@ -14,13 +14,17 @@ _TEMPLATE: Final = re.compile(
     r"\.ya?ml\.\w+$|\.json\.(tmpl|tpl|gotmpl|j2|jinja2?|template|in|erb|mustache)$|\.(tpl|gotmpl)$",
     re.IGNORECASE,
 )
+_FIELDS: Final = (re.compile(rb"(?m)^apiVersion:[ \t]*\S"), re.compile(rb"(?m)^kind:[ \t]*\S"))
 _EXPRESSION: Final = re.compile(rb"\{\{|\{%|<%|\$\{|\[\[")
 _JSON_OBJECT: Final = re.compile(rb"apiVersion|\\u00|AWS::")
 
 
 def is_claimed(file: TreeFile) -> bool:
-    """Whether a file may be a manifest, or a template of one. Looks at the name only."""
-    return file.suffix in _PLAIN or file.name in KUSTOMIZATIONS or is_template(file)
+    """Whether a file may be a manifest, or a template of one: by its name, or without an ending by its head."""
+    if file.suffix in _PLAIN or file.name in KUSTOMIZATIONS or is_template(file):
+        return True
+    # `kubectl apply -f deploy/prod` takes a file whatever it is called.
+    return not file.suffix and all(field.search(file.head) for field in _FIELDS)
 
 
 def is_template(file: TreeFile) -> bool:
