@@ -24,7 +24,16 @@ def gate(tmp_path_factory):
         chosen = [word for name in SCANNERS for word in ("--scanner", name)]
         report = folder / f"{tree}.json"
         done = subprocess.run(
-            [GUARITA, "scan", PLATFORM / tree, *chosen, "--output", f"json={report}"],
+            [
+                GUARITA,
+                "scan",
+                PLATFORM / tree,
+                *chosen,
+                "--ledger",
+                folder / "l.db",
+                "--output",
+                f"json={report}",
+            ],
             check=False,
             timeout=240,
         )
