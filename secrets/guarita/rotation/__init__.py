@@ -1,0 +1,1 @@
+"""Rotation: every secret under its maximum age, and no failed login on the way."""
