@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from guarita.config.gateway import GatewaySection
+from guarita.config.pii import PiiSection
 from guarita.config.sinks import NonEmpty, SinkSection, unique
 
 SeverityName = Literal["info", "low", "medium", "high", "critical"]
@@ -150,3 +151,4 @@ class Config(Section, frozen=True, kw_only=True):
     ledger: LedgerSection = LedgerSection()
     scan: ScanSection = ScanSection()
     gateway: GatewaySection = GatewaySection()
+    pii: PiiSection = PiiSection()
