@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta
 
 from guarita.config.section import Section
@@ -48,7 +49,7 @@ class RecognizerSection(Section, frozen=True, kw_only=True):
     patterns: Annotated[list[PatternText], Meta(min_length=1, max_length=20)]
     labels: Annotated[
         list[NonEmpty], Meta(max_length=100, description="Words beside the value, in any language.")
-    ] = []
+    ] = msgspec.field(default_factory=list)
     labelled: Annotated[Probability, Meta(description="How probable it is beside a label.")] = 0.9
     alone: Annotated[
         Probability,
@@ -66,9 +67,9 @@ class RecognizerSection(Section, frozen=True, kw_only=True):
 class TenantSection(Section, frozen=True, kw_only=True):
     """What holds for one tenant's documents, beside what holds for all."""
 
-    allow: list[ListedValue] = []
-    deny: list[ListedValue] = []
-    recognizers: list[RecognizerSection] = []
+    allow: list[ListedValue] = msgspec.field(default_factory=list)
+    deny: list[ListedValue] = msgspec.field(default_factory=list)
+    recognizers: list[RecognizerSection] = msgspec.field(default_factory=list)
 
 
 class PiiSection(Section, frozen=True, kw_only=True):
@@ -81,23 +82,29 @@ class PiiSection(Section, frozen=True, kw_only=True):
     threshold: Annotated[Probability, Meta(description="Detections are reported from this probability.")] = (
         0.35
     )
-    ignore: Annotated[list[EntityName], Meta(description="Entity types that are not reported.")] = []
+    ignore: Annotated[list[EntityName], Meta(description="Entity types that are not reported.")] = (
+        msgspec.field(default_factory=list)
+    )
     enable: Annotated[
         list[EntityName],
         Meta(description="Entity types that are off by default: PII_IP_ADDRESS, PII_URL, …."),
-    ] = []
+    ] = msgspec.field(default_factory=list)
     engine: Annotated[
         Literal["auto", "hyperscan", "re2", "re"],
         Meta(description="What looks for patterns. `auto` takes the fastest installed; all give the same."),
     ] = "auto"
-    allow: Annotated[list[ListedValue], Meta(description="Values that are no personal data.")] = []
-    deny: Annotated[list[ListedValue], Meta(description="Values that always are.")] = []
-    recognizers: list[RecognizerSection] = []
+    allow: Annotated[list[ListedValue], Meta(description="Values that are no personal data.")] = (
+        msgspec.field(default_factory=list)
+    )
+    deny: Annotated[list[ListedValue], Meta(description="Values that always are.")] = msgspec.field(
+        default_factory=list
+    )
+    recognizers: list[RecognizerSection] = msgspec.field(default_factory=list)
     plugins: Annotated[
         list[Annotated[str, Meta(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]],
         Meta(description="Presidio recognizers as MODULE:CLASS, imported from the environment."),
-    ] = []
-    tenants: dict[TenantName, TenantSection] = {}
+    ] = msgspec.field(default_factory=list)
+    tenants: dict[TenantName, TenantSection] = msgspec.field(default_factory=dict)
 
 
 def _compilable(patterns: list[str]) -> None:
