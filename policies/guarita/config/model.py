@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from guarita.config.gateway import GatewaySection
 from guarita.config.pii import PiiSection
+from guarita.config.rotation import RotationSection
 from guarita.config.sinks import NonEmpty, SinkSection, unique
 
 SeverityName = Literal["info", "low", "medium", "high", "critical"]
@@ -152,3 +153,4 @@ class Config(Section, frozen=True, kw_only=True):
     scan: ScanSection = ScanSection()
     gateway: GatewaySection = GatewaySection()
     pii: PiiSection = PiiSection()
+    rotation: RotationSection = RotationSection()

@@ -1,0 +1,1 @@
+"""The kinds of credentials that rotate, one file each, behind `guarita.rotation.interface.Rotator`."""
