@@ -52,6 +52,7 @@ class Known(Authenticator):
     """Whoever says so: what is measured is the gateway."""
 
     name = "jwt"
+    by_authorization = True
 
     async def authenticate(self, request: object) -> Principal:  # noqa: ARG002
         return Principal("ana", issuer=ISSUER, scopes=frozenset({"docs:read"}), authenticator=self.name)

@@ -47,7 +47,8 @@ class TablePolicy:
 class Letters(Authenticator):
     """`Bearer NAME scope scope`: a credential that a test can read."""
 
-    name = "jwt"  # as far as the gateway is concerned: a credential that may be remembered
+    name = "jwt"
+    by_authorization = True
 
     def __init__(self):
         self.revoked = set()

@@ -14,8 +14,6 @@ from guarita.gateway.refusal import ForbiddenError, RefusalError, TokenError
 
 MAX_SEEN = 5.0
 """Seconds that a grant is good for without being decided again: how late another process's revocation is heard."""
-REUSABLE = {"jwt", "none"}
-"""Authenticators whose credentials end by themselves, and tell when a key is withdrawn."""
 REFRESH = 1.0
 """Seconds between two looks at the policy's file."""
 MESSAGES = {
@@ -162,7 +160,7 @@ class Gateway:
 
     async def admit(self, request: Request) -> Grant:
         """Let a request through, or raise RefusalError. Either is reported."""
-        principal = None
+        principal, reusable = None, True
         try:
             self.reporter.ready()
             self.refresh()
@@ -175,7 +173,7 @@ class Gateway:
             if decision.public:
                 principal = ANONYMOUS
             else:
-                principal = await self._principal(request)
+                principal, reusable = await self._principal(request)
                 for veto in self._vetoes:
                     veto(principal)
                 decision = policy.decide(principal, request.method, request.path)
@@ -189,25 +187,32 @@ class Gateway:
         except RefusalError as refusal:
             self.reporter.refused(refusal, request, principal)
             raise
-        now = self.clock()
+        left = MAX_SEEN if principal.expires is None else principal.expires - self.clock()
         grant = Grant(
             principal=principal,
             rule=decision.rule,
             privileged=decision.privileged,
-            until=min(now + MAX_SEEN, principal.expires or now + MAX_SEEN),
+            # By a clock that nobody can set back.
+            until=time.monotonic() + min(left, MAX_SEEN),
             epoch=epoch,
-            reusable=not principal.bound,
+            reusable=reusable and not (principal.bound or decision.privileged),
             headers=tuple(headers),
         )
         self.reporter.granted(grant, request)
         return grant
 
-    async def _principal(self, request: Request) -> Principal:
-        """The first authenticator that knows the credential decides. Raises RefusalError."""
+    async def _principal(self, request: Request) -> tuple[Principal, bool]:
+        """Who calls, and whether `Authorization` alone said so.
+
+        The first authenticator that knows the credential decides. Raises RefusalError.
+        """
+        by_authorization = True
         for authenticator in self._authenticators:
+            # One that was asked before and knew nothing might have known something in another request.
+            by_authorization = by_authorization and authenticator.by_authorization
             principal = await authenticator.authenticate(request)
             if principal is not None:
-                return principal
+                return principal, by_authorization
         raise CredentialMissingError
 
     def challenges(self) -> list[str]:

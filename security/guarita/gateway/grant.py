@@ -60,9 +60,10 @@ class Grant:
     rule: str
     privileged: bool
     until: float
-    """Seconds since the epoch until which the same request may pass without being decided again."""
+    """By the monotonic clock, in seconds: until then the same request may pass without being decided again."""
     epoch: Epoch
-    reusable: bool = True
-    """Whether the same bytes may pass again without being decided: not where each request brings its own proof."""
+    reusable: bool = False
+    """Whether the same bytes may pass again without being decided: not where anything but `Authorization` says who
+    calls, where each request brings its own proof, or where each one is told by itself."""
     headers: tuple[tuple[bytes, bytes], ...] = ()
     """To be added to the response: rate limits."""

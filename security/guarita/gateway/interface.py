@@ -90,6 +90,8 @@ class Authenticator(abc.ABC):
 
     name: str
     """As it stands in a principal, a metric and a log: `jwt`, `introspection`, `api-key`."""
+    by_authorization: bool = False
+    """Whether nothing but the header `Authorization` decides, and a binding that the principal tells of."""
 
     @abc.abstractmethod
     async def authenticate(self, request: Request) -> Principal | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from time import time
+from time import monotonic
 
 from guarita.errors import GuaritaError
 from guarita.gateway.asgi.answer import answer
@@ -27,15 +27,17 @@ KEY = "guarita.grant"
 GATEWAY = "guarita.gateway"
 """Where the gateway that gave it stands."""
 
-_Seen = tuple[bytes | None, str, bytes]
+_QUICK = WATCHED | {b"host"}
+"""Headers that the quick way looks at."""
+_Seen = tuple[bytes | None, str, bytes, str]
 
 
 class GatewayMiddleware:
     """Lets through what the gateway admits. Pure ASGI: bodies stream, contexts stay, nothing is buffered.
 
-    The grant stands in the scope under `guarita.grant`. For HTTP a grant is remembered by the exact bytes of
-    credential, method and path, until it ends, or something changes. Two spellings of a token are two
-    entries, each decided by itself.
+    The grant stands in the scope under `guarita.grant`. For HTTP a grant that hangs on `Authorization` alone is
+    remembered by the exact bytes of credential, method and path, until it ends, or something changes. Two
+    spellings of a token are two entries, each decided by itself.
     """
 
     def __init__(self, app: App, gateway: Gateway) -> None:
@@ -46,32 +48,37 @@ class GatewayMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
         if kind == "http":
-            # The quick way: one look over the headers, one into a table.
-            grant = None
-            credential = None
-            for name, value in scope["headers"]:
-                if name in WATCHED:
-                    if name == b"authorization" and credential is None:
-                        credential = value
-                    elif name not in FORWARDED or not self._trusted(scope):
-                        break
-            else:
-                key = (credential, scope["method"], scope.get("raw_path"))
-                grant = self._remembered.get(key)  # type: ignore[arg-type]  # a missing raw_path is never a key
-                if grant is not None and (grant.until <= time() or grant.epoch is not self._gateway.epoch):
-                    grant = None
+            grant = self._quickly(scope) or await self._decided(scope, send)
             if grant is None:
-                grant = await self._decided(scope, send)
-                if grant is None:
-                    return
+                return
             scope[KEY] = grant
             scope[GATEWAY] = self._gateway
             await self.app(scope, receive, _adding(send, grant.headers) if grant.headers else send)
         elif kind == "websocket":
             scope[GATEWAY] = self._gateway
             await guard(self.app, self._gateway, scope, receive, send)
-        else:
+        elif kind == "lifespan":
             await self.app(scope, receive, self._living(send))
+        else:
+            raise NotImplementedError(f"the gateway cannot judge what is of type {kind}")
+
+    def _quickly(self, scope: Scope) -> Grant | None:
+        """The grant of a moment ago, by one look over the headers and one into a table."""
+        credential = host = None
+        for name, value in scope["headers"]:
+            if name in _QUICK:
+                if name == b"authorization" and credential is None:
+                    credential = value
+                elif name == b"host" and host is None:
+                    host = value
+                elif name not in FORWARDED or not self._trusted(scope):
+                    return None
+        # The path beside its bytes: something in front may have changed the one and not the other.
+        key = (credential, scope["method"], scope.get("raw_path"), scope["path"])
+        grant = self._remembered.get(key)  # type: ignore[arg-type]  # a missing raw_path is never a key
+        if grant is None or grant.until <= monotonic() or grant.epoch is not self._gateway.epoch:
+            return None
+        return grant
 
     def _living(self, send: Send) -> Send:
         """Begin with the application, and end after it; say which of its routes no rule covers."""
@@ -135,7 +142,7 @@ class GatewayMiddleware:
         if len(self._remembered) >= MAX_REMEMBERED:
             for key in list(self._remembered)[: MAX_REMEMBERED // 4]:
                 del self._remembered[key]
-        self._remembered[credential, scope["method"], raw_path] = grant
+        self._remembered[credential, scope["method"], raw_path, scope["path"]] = grant
 
 
 def _adding(send: Send, headers: tuple[tuple[bytes, bytes], ...]) -> Send:

@@ -17,6 +17,8 @@ _ASKED = frozenset({400, 401})
 class TokenAuthenticator(Authenticator):
     """An access token in `Authorization`, by the schemes Bearer and, where it is configured, DPoP."""
 
+    by_authorization = True
+
     def __init__(self, binding: Binding | None = None, challenger: Challenger | None = None) -> None:
         self._binding = binding or Binding()
         proofs = self._binding.proofs
