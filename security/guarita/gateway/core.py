@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -10,12 +11,15 @@ from typing import Protocol
 from guarita.gateway.grant import AccessPolicy, Epoch, Grant
 from guarita.gateway.interface import ANONYMOUS, Authenticator, Principal, Request
 from guarita.gateway.proxies import Proxies
-from guarita.gateway.refusal import ForbiddenError, RefusalError, TokenError
+from guarita.gateway.refusal import ForbiddenError, RefusalError, TokenError, UndecidedError
 
+LOG = logging.getLogger("guarita.gateway")
 MAX_SEEN = 5.0
 """Seconds that a grant is good for without being decided again: how late another process's revocation is heard."""
 REFRESH = 1.0
 """Seconds between two looks at the policy's file."""
+SAID_AGAIN = 60.0
+"""Seconds, after which what is out of reach is said again in the log."""
 MESSAGES = {
     "access.no-rule": "no rule covers this route",
     "access.not-owner": "it belongs to somebody else",
@@ -120,6 +124,7 @@ class Gateway:
         self._started = False
         self._refresh = refresh
         self._refreshed = 0.0
+        self._said: dict[str, float] = {}
         self._starting = tuple(starting)
         self._closing = tuple(closing)
         self.remembers = not (checks or arriving)
@@ -185,6 +190,8 @@ class Gateway:
                 h for check in self._checks for h in await check.check(principal, request, decision.rule)
             ]
         except RefusalError as refusal:
+            if isinstance(refusal, UndecidedError):
+                self._say(refusal)
             self.reporter.refused(refusal, request, principal)
             raise
         left = MAX_SEEN if principal.expires is None else principal.expires - self.clock()
@@ -214,6 +221,13 @@ class Gateway:
             if principal is not None:
                 return principal, by_authorization
         raise CredentialMissingError
+
+    def _say(self, undecided: UndecidedError) -> None:
+        """Tell the operator what the caller is not told, without a line for each request."""
+        now = time.monotonic()
+        if now - self._said.get(undecided.code, float("-inf")) >= SAID_AGAIN:
+            self._said[undecided.code] = now
+            LOG.warning("%s: %s", undecided.code, undecided.message)
 
     def challenges(self) -> list[str]:
         """What to offer where nothing was brought."""

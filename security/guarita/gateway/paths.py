@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+import unicodedata
 from typing import Final
 
 from guarita.gateway.refusal import RefusalError
@@ -21,6 +22,9 @@ _AMBIGUOUS: Final = re.compile(
 )
 """Empty segments, backslashes, path parameters, fragments, raw bytes, broken escapes, and escapes of `/ \\ % ; ? # .`
 or of control characters: what proxies and frameworks read differently."""
+_SEPARATORS: Final = re.compile(r"[/\\;?#%]")
+_KEPT: Final = 256
+"""Bytes of a path whose reading is remembered: more would let anybody fill our memory."""
 
 
 class PathError(RefusalError):
@@ -30,12 +34,15 @@ class PathError(RefusalError):
     error = "invalid_request"
 
 
-@functools.lru_cache(maxsize=4096)
 def canonical(raw: bytes) -> str:
     """The path that was sent, without its query, as the text that rules are about.
 
     Raises PathError `request.path`.
     """
+    return _remembered(raw) if len(raw) <= _KEPT else _read(raw)
+
+
+def _read(raw: bytes) -> str:
     if _PLAIN.fullmatch(raw) and 0 < len(raw) <= MAX_PATH:
         return raw.decode("ascii")
     if not raw.startswith(b"/") or len(raw) > MAX_PATH:
@@ -50,4 +57,17 @@ def canonical(raw: bytes) -> str:
         raise PathError("request.path", "the path is not UTF-8") from error
     if not text.isprintable():
         raise PathError("request.path", "the path holds characters that cannot be seen")
+    if not text.isascii() and _folds(text):
+        raise PathError("request.path", "the path holds letters that some readers take for separators")
     return text
+
+
+_remembered = functools.lru_cache(maxsize=4096)(_read)
+
+
+def _folds(text: str) -> bool:
+    """Whether Unicode's compatibility forms (UAX 15, NFKC) make separators or dot segments of what is none here."""
+    folded = unicodedata.normalize("NFKC", text)
+    return len(_SEPARATORS.findall(folded)) != len(_SEPARATORS.findall(text)) or any(
+        segment in {".", ".."} for segment in folded.split("/")
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from guarita.gateway.core import CredentialMissingError, Gateway
-from guarita.gateway.refusal import RefusalError
+from guarita.gateway.refusal import RefusalError, UndecidedError
 
 TITLES = {
     400: "Bad Request",
@@ -14,14 +14,16 @@ TITLES = {
     429: "Too Many Requests",
     503: "Service Unavailable",
 }
+UNDECIDED = "it cannot be decided now: try again later"
+"""What is out of reach, and where it stands, is the operator's matter."""
 
 
 def answer(refusal: RefusalError, gateway: Gateway) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
-    """Status, headers and body for a refusal. They hold its code and its message, and nothing of the credential."""
+    """Status, headers and body for a refusal. They hold its code, and nothing of the credential."""
     document = {
         "title": TITLES.get(refusal.status, "Refused"),
         "status": refusal.status,
-        "detail": refusal.message,
+        "detail": UNDECIDED if isinstance(refusal, UndecidedError) else refusal.message,
         "code": refusal.code,
     }
     body = json.dumps(document).encode()

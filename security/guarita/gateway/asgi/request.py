@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from urllib.parse import quote
 
 from guarita.gateway.asgi.types import Scope
@@ -14,8 +16,22 @@ CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"dpop", b"proxy-author
 """Headers that carry a credential, or prove one."""
 DECISIVE = CREDENTIALS | FORWARDED | OVERRIDES
 """Headers on which a decision depends."""
-LOOKALIKES = frozenset(name.replace(b"-", b"_") for name in DECISIVE if b"-" in name)
-"""What a gateway interface or an old proxy makes the same header of (`X_API_Key`)."""
+NAMING = (
+    b"x-guarita-subject", b"x-guarita-issuer", b"x-guarita-client", b"x-guarita-scopes", b"x-guarita-roles",
+)  # fmt: skip
+"""Headers by which forward-auth tells what stands behind who calls."""
+
+
+def _lookalikes(name: bytes) -> Iterator[bytes]:
+    first, *others = name.split(b"-")
+    for signs in itertools.product((b"-", b"_"), repeat=len(others)):
+        made = first + b"".join(sign + part for sign, part in zip(signs, others, strict=True))
+        if made != name:
+            yield made
+
+
+LOOKALIKES = frozenset(made for name in (*DECISIVE, *NAMING) for made in _lookalikes(name))
+"""What a gateway interface or an old proxy makes the same header of (`X_API_Key`, `X_Forwarded-For`)."""
 WATCHED = DECISIVE | LOOKALIKES
 METHOD_SAFE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ-")
 """What a method is made of; methods are case-sensitive (RFC 9110 section 9.1), and `get` is none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from guarita.gateway.asgi.answer import answer
+from guarita.gateway.asgi.request import NAMING
 from guarita.gateway.asgi.types import Receive, Scope, Send
 from guarita.gateway.core import Gateway
 from guarita.gateway.forward.contracts import CONTRACTS, must_be_declared
@@ -30,7 +31,7 @@ class ForwardAuth:
         if path == "/healthz":
             await _respond(send, 200, [], b"")
             return
-        contract = CONTRACTS.get("/" + path.split("/", 2)[1])
+        contract = CONTRACTS.get("/" + path[1:].partition("/")[0])
         if contract is None:
             await _respond(send, 404, [(b"content-type", b"application/problem+json")], NOT_FOUND)
             return
@@ -46,18 +47,21 @@ class ForwardAuth:
 def _who(grant: Grant) -> list[tuple[bytes, bytes]]:
     """Who calls, as headers for what stands behind; what is not plain ASCII is percent-encoded (RFC 3986)."""
     principal = grant.principal
-    said = {
-        "x-guarita-subject": principal.subject,
-        "x-guarita-issuer": principal.issuer,
-        "x-guarita-client": principal.client_id,
-        "x-guarita-scopes": " ".join(sorted(principal.scopes)),
-        "x-guarita-roles": " ".join(sorted(principal.roles)),
-    }
+    said = (
+        _plain(principal.subject),
+        _plain(principal.issuer),
+        _plain(principal.client_id),
+        " ".join(map(_plain, sorted(principal.scopes))),
+        " ".join(map(_plain, sorted(principal.roles))),
+    )
     # Always all of them: a proxy that copies them then overwrites whatever the client sent.
-    headers = [
-        (name.encode(), quote(value, safe=" !#$&'()*+,/:;=?@[]~|").encode()) for name, value in said.items()
-    ]
+    headers = [(name, value.encode()) for name, value in zip(NAMING, said, strict=True)]
     return [*headers, *grant.headers]
+
+
+def _plain(value: str) -> str:
+    """A value without spaces: those part scopes and roles."""
+    return quote(value, safe="!#$&'()*+,/:;=?@[]~|")
 
 
 async def _respond(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:

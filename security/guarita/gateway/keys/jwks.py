@@ -18,6 +18,8 @@ from guarita.gateway.tokens.algorithms import ALGORITHMS, PublicKey
 MAX_SET: Final = 262_144
 """Bytes of a whole set."""
 MAX_KEYS: Final = 100
+MAX_EXPONENT: Final = 33
+"""Bits of RSA's public exponent: a signature check takes as many squarings, and real keys need 17 of them at most."""
 _PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _IMPORTERS: Final = {"RSA": RSAAlgorithm.from_jwk, "EC": ECAlgorithm.from_jwk, "OKP": OKPAlgorithm.from_jwk}
 
@@ -115,28 +117,30 @@ def _entry(member: Any, allowed: frozenset[str]) -> KeyEntry | str:
         return "a private key is published: the issuer must replace it"
     if reason := _not_for_verifying(member):
         return reason
-    kid = member.get("kid")
-    if kid is not None and (type(kid) is not str or not kid):
-        return "its name is no text"
     try:
         key = importer(member)
     except (InvalidKeyError, PyJWKError, ValueError, TypeError, KeyError):
         return "cannot be read"
     if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey):
         return "of a kind that does not verify here"
+    if isinstance(key, rsa.RSAPublicKey) and key.public_numbers().e.bit_length() > MAX_EXPONENT:
+        return "its exponent is too large"
     fitting = frozenset(name for name in allowed if name in ALGORITHMS and ALGORITHMS[name].accepts(key))
     if "alg" in member:
         fitting &= {member["alg"]} if type(member["alg"]) is str else frozenset()
     if not fitting:
         return "too weak, or for an algorithm that is not allowed"
-    return KeyEntry(kid, key, fitting)
+    return KeyEntry(member.get("kid"), key, fitting)
 
 
 def _not_for_verifying(member: dict[str, Any]) -> str:
-    """RFC 7517 sections 4.2 and 4.3."""
+    """RFC 7517 sections 4.2, 4.3 and 4.5."""
     if member.get("use", "sig") != "sig":
         return "not for signatures"
     operations = member.get("key_ops", ["verify"])
     if type(operations) is not list or "verify" not in operations:
         return "not for verifying"
+    kid = member.get("kid")
+    if kid is not None and (type(kid) is not str or not kid):
+        return "its name is no text"
     return ""

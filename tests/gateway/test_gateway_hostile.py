@@ -1,0 +1,163 @@
+"""What an attacker sends to a gateway that works: each was a hole, or could become one."""
+
+import asyncio
+import base64
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
+
+from guarita.gateway import GatewayMiddleware
+from guarita.gateway.core import Gateway
+from guarita.gateway.forward import ForwardAuth
+from guarita.gateway.interface import Authenticator, Principal
+from guarita.gateway.keys import KeySetError, parse_key_set
+from guarita.gateway.paths import PathError, canonical
+from guarita.gateway.proxies import Proxies
+from guarita.gateway.refusal import UndecidedError
+from guarita.gateway.testing.signing import SigningKey
+
+READ = {"authorization": "Bearer ana docs:read"}
+
+
+class Broken(Authenticator):
+    """One whose store is gone, and which says where that is."""
+
+    name = "broken"
+
+    async def authenticate(self, request):
+        raise UndecidedError(
+            "apikey.store-unavailable", "the store /srv/secret-place/keys.db is out of reach"
+        )
+
+
+@pytest.mark.parametrize("kind", ["http", "forward"])
+def test_where_things_stand_inside_is_told_to_the_operator_and_not_to_the_caller(
+    application, policy, kind, caplog
+):
+    gateway = Gateway(policy, [Broken()], proxies=Proxies(["127.0.0.1"]))
+    guarded = GatewayMiddleware(application, gateway) if kind == "http" else ForwardAuth(gateway)
+    client = TestClient(guarded, client=("127.0.0.1", 1))
+    said = {"x-original-method": "GET", "x-original-uri": "/docs"}
+    answers = [
+        client.get("/docs") if kind == "http" else client.get("/nginx", headers=said) for _ in range(9)
+    ]
+    assert {answer.status_code for answer in answers} == {503}
+    assert "secret-place" not in answers[0].text
+    assert answers[0].json()["code"] == "apikey.store-unavailable"
+    assert caplog.text.count("secret-place") == 1, "once, however many ask"
+
+
+def number(value):
+    raw = value.to_bytes((value.bit_length() + 7) // 8, "big")
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+@pytest.mark.parametrize("bits", [34, 64, 2047])
+def test_a_key_that_is_made_to_cost_time_is_not_used(bits):
+    """RSA's check takes as many squarings as the exponent has bits, and a DPoP proof brings its own key."""
+    member = SigningKey.new("RS256").public()
+    assert parse_key_set(json.dumps({"keys": [member]}).encode()).keys
+    slow = {**member, "e": number((1 << (bits - 1)) + 1)}
+    with pytest.raises(KeySetError, match="exponent"):
+        parse_key_set(json.dumps({"keys": [slow]}).encode())
+
+
+KEYS = [SigningKey.new(name).public() for name in ("RS256", "ES256", "EdDSA")]
+STRANGE = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.text(max_size=20), st.lists(st.text(max_size=6), max_size=3),
+    st.sampled_from(["RSA", "EC", "OKP", "oct", "P-256", "secp256k1", "Ed448", "X25519", "AQAB", "AA", "=="]),
+)  # fmt: skip
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(KEYS),
+            st.dictionaries(
+                st.sampled_from(["kty", "crv", "x", "y", "n", "e", "alg", "use", "key_ops", "kid"]), STRANGE
+            ),
+        ),
+        max_size=4,
+    )
+)
+def test_whatever_an_issuer_publishes_is_a_set_or_an_error_of_ours(made):
+    members = [{**member, **changed} for member, changed in made]
+    try:
+        found = parse_key_set(json.dumps({"keys": members}).encode())
+    except KeySetError:
+        return
+    assert 0 < len(found.keys) <= len(members)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "/static/\N{FULLWIDTH SOLIDUS}admin",
+        "/static/\N{FULLWIDTH FULL STOP}\N{FULLWIDTH FULL STOP}/admin",
+        "/static/\N{ONE DOT LEADER}\N{ONE DOT LEADER}/admin",
+        "/static/\N{TWO DOT LEADER}/admin",
+        "/static/\N{FULLWIDTH REVERSE SOLIDUS}admin",
+        "/static/a\N{FULLWIDTH SEMICOLON}b",
+        "/static/\N{FULLWIDTH PERCENT SIGN}2e",
+        "/static/\N{FULLWIDTH NUMBER SIGN}x",
+        "/static/\N{FULLWIDTH QUESTION MARK}x",
+    ],
+)
+def test_letters_that_some_frameworks_fold_into_separators_are_refused(raw):
+    with pytest.raises(PathError):
+        canonical("".join(f"%{byte:02X}" if byte > 127 else chr(byte) for byte in raw.encode()).encode())
+
+
+@pytest.mark.parametrize(
+    "text", ["/caf\N{LATIN SMALL LETTER E WITH ACUTE}", "/\N{VULGAR FRACTION ONE HALF}", "/文書/1"]
+)
+def test_other_letters_pass(text):
+    assert canonical("".join(f"%{b:02X}" if b > 127 else chr(b) for b in text.encode()).encode()) == text
+
+
+class Named(Authenticator):
+    name = "named"
+
+    def __init__(self, **said):
+        self.said = said
+
+    async def authenticate(self, request):
+        return Principal("ana", scopes=frozenset({"docs:read"}), **self.said)
+
+
+@pytest.fixture
+def ask(policy):
+    def ask(path="/traefik", *, headers=None, **said):
+        gateway = Gateway(policy, [Named(**said)], proxies=Proxies(["127.0.0.1"]))
+        forwarded = {"x-forwarded-method": "GET", "x-forwarded-uri": "/docs"}
+        return TestClient(ForwardAuth(gateway), client=("127.0.0.1", 1)).get(
+            path, headers={**forwarded, **(headers or {})}
+        )
+
+    return ask
+
+
+def test_a_role_with_a_space_does_not_become_two(ask):
+    answer = ask(roles=frozenset({"not admin"}))
+    assert answer.headers["x-guarita-roles"] == "not%20admin"
+
+
+@pytest.mark.parametrize("name", ["X_Guarita_Subject", "x_guarita-roles", "X-Guarita_Scopes"])
+def test_a_header_that_a_wsgi_service_reads_as_ours_is_refused(ask, name):
+    answer = ask(headers={name: "root"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "request.underscore-header")
+
+
+def test_a_path_that_is_none_is_no_contract(policy):
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "OPTIONS", "path": "*", "raw_path": b"*", "headers": [],
+             "client": ("127.0.0.1", 1), "query_string": b""}  # fmt: skip
+    asyncio.run(ForwardAuth(Gateway(policy, []))(scope, None, send))
+    assert sent[0]["status"] == 404
