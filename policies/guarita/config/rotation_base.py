@@ -13,12 +13,17 @@ NonEmpty = Annotated[str, Meta(min_length=1)]
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 ClusterName = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 KvPlace = Annotated[
-    str, Meta(pattern=r"^[^/#\s]+(/[^/#\s]+)+$", description="MOUNT/PATH in a KV engine v2 of Vault.")
+    str,
+    Meta(
+        pattern=r"^(?!\.{1,2}(/|#|$))[^/#?\s]+(/(?!\.{1,2}(/|#|$))[^/#?\s]+)+$",
+        description="MOUNT/PATH in a KV engine v2 of Vault.",
+    ),
 ]
 KvField = Annotated[
     str,
     Meta(
-        pattern=r"^[^/#\s]+(/[^/#\s]+)+#[^#\s]+$", description="MOUNT/PATH#FIELD in a KV engine v2 of Vault."
+        pattern=r"^(?!\.{1,2}(/|#|$))[^/#?\s]+(/(?!\.{1,2}(/|#|$))[^/#?\s]+)+#[^#\s]+$",
+        description="MOUNT/PATH#FIELD in a KV engine v2 of Vault.",
     ),
 ]
 Timeout = Annotated[float, Meta(gt=0, le=300, description="For each call.")]

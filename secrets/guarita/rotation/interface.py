@@ -240,6 +240,10 @@ class PodState:
 class Cluster(Protocol):
     """What the engine asks of Kubernetes. Every call is bounded in time; polling is the engine's.
 
+    The fence of a workload is an annotation with the token, compared and set in the same write that changes the
+    template, under the resourceVersion that was read: reading it afresh after a stop does not make a late runner's
+    token larger.
+
     Errors as of a Rotator: a 409 or an ambiguous timeout is resolved by reading back, or is a TransientError; a
     change by somebody else is a DriftError; one by a later runner is a FencedOutError.
     """
