@@ -2,40 +2,19 @@
 
 import base64
 import contextlib
-import fcntl
-import hashlib
 import json
 import os
-import shutil
 import subprocess
 import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
 
+from npmpackages import installed
 from servers import free_port, stopping, wait_until
 
 HERE = Path(__file__).parent / "oidcprovider"
 JWT, OPAQUE = "https://api.example.com", "https://opaque.example.com"
-
-
-def installed():
-    """The folder with its packages: made once for a lock, whoever comes first."""
-    parts = [(HERE / name).read_bytes() for name in ("package.json", "package-lock.json", "server.mjs")]
-    top = HERE.parents[2] / "out" / "npm"
-    top.mkdir(parents=True, exist_ok=True)
-    folder = top / hashlib.sha256(b"".join(parts)).hexdigest()[:16]
-    with (top / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "done").exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            shutil.copytree(HERE, folder)
-            subprocess.run(
-                ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
-                cwd=folder, check=True, stdout=subprocess.DEVNULL,
-            )  # fmt: skip
-            (folder / "done").touch()
-    return folder
 
 
 class OpenIdProvider:
@@ -74,7 +53,7 @@ def openid_provider(folder):
     issuer = f"http://127.0.0.1:{port}"
     with log.open("w") as errors:
         process = subprocess.Popen(
-            ["node", "server.mjs", str(port)], cwd=installed(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            ["node", "server.mjs", str(port)], cwd=installed(HERE), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=errors, text=True, env={"PATH": os.environ["PATH"], "HOME": str(folder)},
         )  # fmt: skip
 

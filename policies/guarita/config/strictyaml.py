@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,6 +57,19 @@ def parse(text: bytes, source: str) -> Document:
     Raises UsageError (`config.syntax`, `config.duplicate-key`, `config.too-large`, `config.tag`,
     `config.encoding`), which names `source` and the line.
     """
+    return _built(_composed(text, source, yaml.compose), source)
+
+
+def parse_all(text: bytes, source: str) -> list[Document]:
+    """Parse a stream of YAML documents (`---` between them), leaving out empty ones.
+
+    Lines count from the top of the stream. Raises as `parse`.
+    """
+    nodes = _composed(text, source, lambda *given, **named: list(yaml.compose_all(*given, **named)))
+    return [_built(node, source) for node in nodes if not _empty(node)]
+
+
+def _composed(text: bytes, source: str, compose: Callable[..., Any]) -> Any:
     if len(text) > MAX_BYTES:
         raise UsageError("config.too-large", f"{source}: larger than {MAX_BYTES} bytes")
     try:
@@ -67,13 +80,20 @@ def parse(text: bytes, source: str) -> Document:
             "config.encoding", f"{source}:{line}: not UTF-8", hint="save the file as UTF-8"
         ) from error
     try:
-        node = yaml.compose(decoded, Loader=yaml.CSafeLoader)
+        return compose(decoded, Loader=yaml.CSafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         raise UsageError("config.syntax", f"{source}:{line}: not valid YAML: {error.problem}") from error
     except (yaml.YAMLError, RecursionError) as error:
         raise UsageError("config.syntax", f"{source}: not valid YAML: {error}") from error
+
+
+def _empty(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null"
+
+
+def _built(node: yaml.Node | None, source: str) -> Document:
     document = Document(None, source)
     data = _Builder(document).build(node, ()) if node is not None else None
     return Document(data, source, document.lines)

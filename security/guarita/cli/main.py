@@ -18,7 +18,9 @@ SUMMARIES = {
     "gateway": "Decide who may call what: policy, keys, revocation.",
     "init": "Write a starting guarita.yaml that fits the tree.",
     "scan": "Scan a tree, judge it by one policy, pass or fail.",
+    "seal": "Seal Secrets so that they may stand in Git.",
     "tools": "Make and list the environments of tools that run beside guarita.",
+    "unseal": "Open SealedSecrets offline, with a private key.",
 }
 
 
