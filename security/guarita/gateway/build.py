@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Literal
 
 from guarita import config
 from guarita.audit import LedgerError, open_configured
@@ -159,6 +160,10 @@ class _Recorded:
         """As a Reporter."""
         if self._reporter is not None:
             self._reporter.refused(refusal, request, principal)
+
+    def session(self, what: Literal["begun", "ended"], principal: Principal, request: Request) -> None:
+        """As a Reporter."""
+        self._opened().session(what, principal, request)
 
     async def aclose(self) -> None:
         """Write what waits, and close the ledger, without holding the event loop."""

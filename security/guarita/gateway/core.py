@@ -6,10 +6,11 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
-from guarita.gateway.grant import AccessPolicy, Epoch, Grant
-from guarita.gateway.interface import ANONYMOUS, Authenticator, Principal, Request
+from guarita.gateway.asgi.types import Receive, Scope, Send
+from guarita.gateway.grant import AccessDecision, AccessPolicy, Epoch, Grant
+from guarita.gateway.interface import ANONYMOUS, Authenticator, Headers, Principal, Request
 from guarita.gateway.proxies import Proxies
 from guarita.gateway.refusal import ForbiddenError, RefusalError, TokenError, UndecidedError
 
@@ -54,6 +55,22 @@ class Reporter(Protocol):
     def refused(self, refusal: RefusalError, request: Request, principal: Principal | None) -> None:
         """A request was not let through."""
 
+    def session(self, what: Literal["begun", "ended"], principal: Principal, request: Request) -> None:
+        """Somebody logged in, or a session was ended at somebody's word."""
+
+
+class Login(Protocol):
+    """Where people log in: its endpoints stand before the access policy."""
+
+    def serves(self, path: str) -> bool:
+        """Whether this path is one of its endpoints."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer at an endpoint."""
+
+    def invitation(self, request: Request, refusal: RefusalError) -> str | None:
+        """Where a browser goes instead of being refused: an absolute URL, or None where that would not help."""
+
 
 class Silent:
     """Reports to nobody: for tests, and where the caller declares it."""
@@ -65,6 +82,9 @@ class Silent:
         """Say nothing."""
 
     def refused(self, refusal: RefusalError, request: Request, principal: Principal | None) -> None:
+        """Say nothing."""
+
+    def session(self, what: Literal["begun", "ended"], principal: Principal, request: Request) -> None:
         """Say nothing."""
 
 
@@ -115,6 +135,8 @@ class Gateway:
         self.reporter: Reporter = reporter or Silent()
         self._policy = policy
         self._authenticators = tuple(authenticators)
+        self.login: Login | None = None
+        """Set by who builds it, since it needs this gateway."""
         self.metadata = metadata
         """Path and document of the protected-resource metadata (RFC 9728), which anybody may read."""
         self.refuses_uncovered = refuses_uncovered
@@ -163,9 +185,8 @@ class Gateway:
             for begin in self._starting:
                 await begin()
 
-    async def admit(self, request: Request) -> Grant:
-        """Let a request through, or raise RefusalError. Either is reported."""
-        principal, reusable = None, True
+    async def arrive(self, request: Request) -> None:
+        """Look at nothing but that somebody comes, and from where. Raises RefusalError, which is reported."""
         try:
             self.reporter.ready()
             self.refresh()
@@ -173,26 +194,21 @@ class Gateway:
                 await self.start()
             for arrive in self._arriving:
                 await arrive(request)
-            epoch, policy = self.epoch, self._policy
-            decision = policy.decide(None, request.method, request.path)
-            if decision.public:
-                principal = ANONYMOUS
-            else:
-                principal, reusable = await self._principal(request)
-                for veto in self._vetoes:
-                    veto(principal)
-                decision = policy.decide(principal, request.method, request.path)
-            if not decision.allowed:
-                raise ForbiddenError(
-                    decision.code, MESSAGES.get(decision.code, "the access policy does not allow it")
-                )
+        except RefusalError as refusal:
+            self.report(refusal, request)
+            raise
+
+    async def admit(self, request: Request) -> Grant:
+        """Let a request through, or raise RefusalError. Either is reported."""
+        await self.arrive(request)
+        epoch = self.epoch
+        principal, decision, reusable = await self.confirm(request)
+        try:
             headers = [
                 h for check in self._checks for h in await check.check(principal, request, decision.rule)
             ]
         except RefusalError as refusal:
-            if isinstance(refusal, UndecidedError):
-                self._say(refusal)
-            self.reporter.refused(refusal, request, principal)
+            self.report(refusal, request, principal)
             raise
         left = MAX_SEEN if principal.expires is None else principal.expires - self.clock()
         grant = Grant(
@@ -207,6 +223,46 @@ class Gateway:
         )
         self.reporter.granted(grant, request)
         return grant
+
+    async def confirm(self, request: Request) -> tuple[Principal, AccessDecision, bool]:
+        """Who calls, the rule that lets him through, and whether that hangs on `Authorization` alone.
+
+        By itself it counts nothing, and so is how a connection that was admitted is looked at again. Raises
+        RefusalError, which is reported.
+        """
+        policy = self._policy
+        principal, reusable = None, True
+        try:
+            decision = policy.decide(None, request.method, request.path)
+            if decision.public:
+                principal = ANONYMOUS
+            else:
+                principal, reusable = await self._principal(request)
+                for veto in self._vetoes:
+                    veto(principal)
+                decision = policy.decide(principal, request.method, request.path)
+            if not decision.allowed:
+                refusal = ForbiddenError(
+                    decision.code, MESSAGES.get(decision.code, "the access policy does not allow it")
+                )
+                self.forbidden(refusal, principal, request.headers)
+                raise refusal
+        except RefusalError as refusal:
+            self.report(refusal, request, principal)
+            raise
+        return principal, decision, reusable
+
+    def forbidden(self, refusal: RefusalError, principal: Principal, headers: Headers) -> None:
+        """Give a refusal the challenge that fits the credential in these headers, which was right and not enough."""
+        for authenticator in self._authenticators:
+            if authenticator.name == principal.authenticator:
+                authenticator.forbidden(refusal, headers)
+
+    def report(self, refusal: RefusalError, request: Request, principal: Principal | None = None) -> None:
+        """Tell the record of a refusal, and the operator of what the caller is not told."""
+        if isinstance(refusal, UndecidedError):
+            self._say(refusal)
+        self.reporter.refused(refusal, request, principal)
 
     async def _principal(self, request: Request) -> tuple[Principal, bool]:
         """Who calls, and whether `Authorization` alone said so.

@@ -11,9 +11,11 @@ from starlette.exceptions import HTTPException, WebSocketException
 from starlette.requests import HTTPConnection
 
 from guarita.errors import GuaritaError
-from guarita.gateway.core import Gateway
+from guarita.gateway.asgi.answer import answer
+from guarita.gateway.core import MESSAGES, CredentialMissingError, Gateway
 from guarita.gateway.grant import Grant
 from guarita.gateway.interface import Principal
+from guarita.gateway.refusal import ForbiddenError, RefusalError
 
 POLICY_VIOLATION = 1008
 """Close code of RFC 6455 section 7.4.1."""
@@ -41,7 +43,7 @@ def requires(*permissions: str) -> Callable[[HTTPConnection], Principal]:
         for permission in permissions:
             decision = gateway.policy.check(found.principal, permission)
             if not decision.allowed:
-                raise _refused(connection, decision.code, gateway.realm)
+                raise _refused(connection, found.principal, decision.code, gateway)
         return found.principal
 
     return checked
@@ -58,10 +60,14 @@ def _grant(connection: HTTPConnection) -> Grant:
     return grant
 
 
-def _refused(connection: HTTPConnection, code: str, realm: str) -> Exception:
+def _refused(connection: HTTPConnection, who: Principal, code: str, gateway: Gateway) -> Exception:
     if connection.scope["type"] == "websocket":
         return WebSocketException(POLICY_VIOLATION, code)
+    refusal: RefusalError = ForbiddenError(code, MESSAGES.get(code, "the access policy does not allow it"))
     if code == "access.unauthenticated":
-        return HTTPException(401, code, {"WWW-Authenticate": f'Bearer realm="{realm}"'})
-    challenge = f'Bearer realm="{realm}", error="insufficient_scope"'
-    return HTTPException(403, code, {"WWW-Authenticate": challenge})
+        refusal = CredentialMissingError()
+    else:
+        gateway.forbidden(refusal, who, tuple(connection.scope["headers"]))
+    status, headers, _ = answer(refusal, gateway)
+    offered = [value.decode("latin-1") for name, value in headers if name == b"www-authenticate"]
+    return HTTPException(status, code, {"WWW-Authenticate": ", ".join(offered)} if offered else None)

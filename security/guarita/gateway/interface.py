@@ -29,6 +29,10 @@ class Request:
     """The client's address: the peer's, or what a declared proxy says. Empty where there is none."""
     certificate: str = ""
     """`x5t#S256` of the client's certificate (RFC 8705 section 3.1), from the server or a declared proxy."""
+    websocket: bool = False
+    """Whether a WebSocket is to be opened (RFC 6455 section 4.1), which browsers allow from any site."""
+    again: bool = False
+    """Whether this was admitted before, and is asked about anew while its connection lasts."""
 
     def header(self, name: bytes) -> bytes | None:
         """The value of a header that may stand once, or None.
@@ -74,6 +78,9 @@ class Principal:
     authenticator: str = ""
     bound: bool = False
     """Whether the credential counts only with a proof that each request brings anew (RFC 8705, RFC 9449)."""
+    revisit: bool = False
+    """Whether others may end the credential at any moment without a word: it is looked up anew for each request, and
+    every few seconds while a connection lasts."""
     claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
@@ -103,6 +110,9 @@ class Authenticator(abc.ABC):
     def challenges(self) -> tuple[str, ...]:
         """What to offer in `WWW-Authenticate` (RFC 9110 section 11.6.1) where nothing was brought."""
         return ()
+
+    def forbidden(self, refusal: RefusalError, headers: Headers) -> None:  # noqa: B027  # most have nothing to add
+        """Give a refusal its challenge: the credential in these headers was right, and not enough."""
 
     async def aclose(self) -> None:  # noqa: B027  # most hold nothing to let go of
         """Let go of connections."""

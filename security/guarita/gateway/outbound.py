@@ -6,8 +6,9 @@ import asyncio
 import re
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -35,11 +36,15 @@ class OutboundError(UndecidedError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A body that came with status 200, and how long it may be kept."""
+    """A body, and how long it may be kept."""
 
     body: bytes = field(repr=False)
     max_age: float | None
     """Seconds, by `Cache-Control` (RFC 9111 section 5.2.2.1); None where it says nothing."""
+    status: int = _OK
+    """200, or one that the caller reads as well."""
+    dpop_nonce: str = field(default="", repr=False)
+    """For the next DPoP proof (RFC 9449 section 8); empty where none came."""
 
 
 def check_endpoint(url: str, *, insecure_loopback: bool = False) -> str:
@@ -92,12 +97,17 @@ class Outbound:
 
     async def get(self, url: str, *, limit: int) -> Answer:
         """The body at this address, of at most `limit` bytes. Raises OutboundError, UsageError for the address."""
-        return await self._send("GET", url, limit, {"accept": "application/json"}, None)
+        return await self._send("GET", url, limit, {"accept": "application/json"})
 
-    async def post(self, url: str, form: bytes, *, limit: int, headers: Mapping[str, str]) -> Answer:
-        """What a form is answered with. Raises OutboundError, UsageError for the address."""
+    async def post(
+        self, url: str, form: bytes, *, limit: int, headers: Mapping[str, str], also: Collection[int] = ()
+    ) -> Answer:
+        """What a form is answered with, where the status is 200 or one of `also`.
+
+        Raises OutboundError, UsageError for the address.
+        """
         sent = {"accept": "application/json", "content-type": "application/x-www-form-urlencoded", **headers}
-        return await self._send("POST", url, limit, sent, form)
+        return await self._send("POST", url, limit, sent, form, also=also)
 
     async def aclose(self) -> None:
         """Close the connections of this event loop."""
@@ -107,7 +117,14 @@ class Outbound:
             await client.aclose()
 
     async def _send(
-        self, method: str, url: str, limit: int, headers: Mapping[str, str], content: bytes | None
+        self,
+        method: str,
+        url: str,
+        limit: int,
+        headers: Mapping[str, str],
+        content: bytes | None = None,
+        *,
+        also: Collection[int] = (),
     ) -> Answer:
         import httpx  # noqa: PLC0415  # heavy, and not needed by who asks nobody
 
@@ -117,7 +134,7 @@ class Outbound:
                 asyncio.timeout(self.timeout),
                 self._client().stream(method, url, headers=headers, content=content) as response,
             ):
-                return await _read(response, limit, host or "")
+                return await _read(response, limit, host or "", also)
         except TimeoutError as error:
             raise OutboundError(
                 "outbound.timeout", f"{host} did not answer within {self.timeout:g} seconds"
@@ -150,14 +167,16 @@ class Outbound:
             timeout=None,  # noqa: S113  # a bound on the whole stands around each request
             headers={"accept-encoding": "identity", "user-agent": "guarita"},
             follow_redirects=False,
+            # What one answer sets must not go out with what is asked for somebody else.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             mounts=dict.fromkeys(_DIRECT),
             limits=httpx.Limits(max_connections=64, max_keepalive_connections=8),
         )
 
 
-async def _read(response: httpx.Response, limit: int, host: str) -> Answer:
+async def _read(response: httpx.Response, limit: int, host: str, also: Collection[int]) -> Answer:
     status = response.status_code
-    if status != _OK:
+    if status != _OK and status not in also:
         raise OutboundError("outbound.status", f"{host} answered with status {status}", answered=status)
     if response.headers.get("content-encoding", "identity").lower() != "identity":
         raise OutboundError("outbound.encoding", f"{host} sent a compressed body that was not asked for")
@@ -167,4 +186,5 @@ async def _read(response: httpx.Response, limit: int, host: str) -> Answer:
         if len(body) > limit:
             raise OutboundError("outbound.size", f"{host} sent more than {limit} bytes")
     said = _MAX_AGE.search(response.headers.get("cache-control", ""))
-    return Answer(bytes(body), float(said.group(1)) if said else None)
+    nonce = response.headers.get("dpop-nonce", "")
+    return Answer(bytes(body), float(said.group(1)) if said else None, status, nonce)

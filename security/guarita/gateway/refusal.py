@@ -17,6 +17,8 @@ class RefusalError(GuaritaError):
     error = "invalid_token"
     headers: tuple[tuple[bytes, bytes], ...] = ()
     """For the response, where who raised it knows better than others: `WWW-Authenticate`, `DPoP-Nonce`."""
+    challenges = True
+    """Whether a 401 or 403 comes with `WWW-Authenticate`: another credential would help."""
 
     @property
     def audit_code(self) -> str:

@@ -46,6 +46,9 @@ class _Told:
     subject: str
     issuer: str
     client: str
+    session: str = ""
+    """For a login or its end: the session's fingerprint."""
+    ended: bool = False
 
     @property
     def kind(self) -> tuple[str, str, str]:
@@ -107,13 +110,32 @@ class LedgerReporter:
         """A refusal is an event, unless the same one was told a moment ago: then it is counted."""
         self._tell(refusal.audit_code, refusal.status, request, principal)
 
+    def session(self, what: Literal["begun", "ended"], principal: Principal, request: Request) -> None:
+        """A login, or the end of its session, is an event."""
+        self._tell(
+            f"session.{what}",
+            HTTP_OK,
+            request,
+            principal,
+            session=principal.credential_id,
+            ended=what == "ended",
+        )
+
     def close(self) -> None:
         """Write what waits, as far as the ledger takes it, and end the thread."""
         self._closing.set()
         self._thread.join()
 
     def _tell(
-        self, code: str, status: int, request: Request, principal: Principal | None, *, rule: str = ""
+        self,
+        code: str,
+        status: int,
+        request: Request,
+        principal: Principal | None,
+        *,
+        rule: str = "",
+        session: str = "",
+        ended: bool = False,
     ) -> None:
         if len(self._waiting) >= MAX_WAITING:
             self.dropped += 1
@@ -130,6 +152,8 @@ class LedgerReporter:
                 subject=known.subject,
                 issuer=known.issuer,
                 client=request.client,
+                session=session,
+                ended=ended,
             )
         )
 
@@ -183,6 +207,17 @@ class LedgerReporter:
 
 
 def _event(told: _Told) -> events.Event:
+    if told.session:
+        return events.authentication(
+            time=round(told.at * 1000),
+            user=_person(told.issuer, told.subject),
+            service="guarita gateway",
+            success=True,
+            ended=told.ended,
+            source=_address(told.client),
+            protocol="openid",
+            session=told.session,
+        )
     return events.api_activity(
         time=round(told.at * 1000),
         operation=told.method,

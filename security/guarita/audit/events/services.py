@@ -47,6 +47,7 @@ def authentication(
     user: Text,
     service: str,
     success: bool,
+    ended: bool = False,
     source: Text | None = None,
     protocol: Literal["oauth", "openid", "basic"] | None = None,
     reason: str | None = None,
@@ -54,9 +55,9 @@ def authentication(
     severity: Level = "info",
     uid: str | None = None,
 ) -> c.Authentication:
-    """3002: a logon that succeeded or failed. `reason` is a stable code, `session` a fingerprint."""
+    """3002: a logon that succeeded or failed, or with `ended` a logoff. `reason` is a stable code, `session` a fingerprint."""
     return c.Authentication(
-        **head(3002, 1, time=time, severity=severity_id(severity), uid=_text(uid)),
+        **head(3002, 2 if ended else 1, time=time, severity=severity_id(severity), uid=_text(uid)),
         status_id=_status(success),
         user=o.User(uid=user),
         service=o.Service(name=service),

@@ -31,9 +31,13 @@ def answer(refusal: RefusalError, gateway: Gateway) -> tuple[int, list[tuple[byt
         (b"content-type", b"application/problem+json"),
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
-        *((name, value) for name, value in getattr(refusal, "headers", ())),
+        *refusal.headers,
     ]
-    if refusal.status in {401, 403} and not any(name == b"www-authenticate" for name, _ in headers):
+    if (
+        refusal.status in {401, 403}
+        and refusal.challenges
+        and not any(name == b"www-authenticate" for name, _ in headers)
+    ):
         headers += [(b"www-authenticate", value.encode()) for value in _challenges(refusal, gateway)]
     return refusal.status, headers, body
 

@@ -68,6 +68,7 @@ def request_of(scope: Scope, proxies: Proxies) -> Request:
         query=scope.get("query_string", b""),
         client=origin.client,
         certificate=origin.certificate,
+        websocket=scope["type"] == "websocket",
     )
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 
 from guarita.gateway.asgi.answer import answer
 from guarita.gateway.asgi.request import request_of
 from guarita.gateway.asgi.types import App, Message, Receive, Scope, Send
 from guarita.gateway.core import Gateway
 from guarita.gateway.grant import Grant
+from guarita.gateway.interface import Request
 from guarita.gateway.refusal import RefusalError
 
 POLICY_VIOLATION = 1008
@@ -35,7 +37,7 @@ async def guard(app: App, gateway: Gateway, scope: Scope, receive: Receive, send
     scope["guarita.grant"] = grant
     session = _Session(gateway, receive, send)
     application = asyncio.ensure_future(app(scope, session.receive, session.send))
-    watching = asyncio.ensure_future(session.watch(grant, scope))
+    watching = asyncio.ensure_future(session.watch(grant, request))
     try:
         await asyncio.wait({application, watching}, return_when=asyncio.FIRST_COMPLETED)
         if not application.done():
@@ -82,7 +84,7 @@ class _Session:
             if not self._ended.is_set():
                 await self._send(message)
 
-    async def watch(self, grant: Grant, scope: Scope) -> None:
+    async def watch(self, grant: Grant, request: Request) -> None:
         """Return after the socket was closed because its grant ended, was revoked, or is no longer given."""
         epoch = grant.epoch
         while True:
@@ -90,13 +92,14 @@ class _Session:
             left = RECHECK if expires is None else min(RECHECK, expires - self._gateway.clock())
             await asyncio.sleep(max(0.0, left))
             ended = expires is not None and expires <= self._gateway.clock()
-            if ended or self._gateway.epoch is not epoch:
+            if ended:
+                break
+            self._gateway.refresh()
+            if grant.principal.revisit or self._gateway.epoch is not epoch:
+                epoch = self._gateway.epoch
                 try:
-                    grant = await self._gateway.admit(request_of(scope, self._gateway.proxies))
-                    epoch = grant.epoch
+                    await self._gateway.confirm(replace(request, again=True))
                 except RefusalError:
-                    break
-                if ended:
                     break
         async with self._lock:
             self._ended.set()

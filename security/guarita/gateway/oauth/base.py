@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import abc
 
-from guarita.gateway.interface import Authenticator, Principal, Request
+from guarita.gateway.interface import Authenticator, Headers, Principal, Request
 from guarita.gateway.oauth.binding import Binding
 from guarita.gateway.oauth.challenges import Challenger
 from guarita.gateway.oauth.dpop import NonceNeededError
-from guarita.gateway.oauth.presented import BEARER, DPOP, Presented, presented
+from guarita.gateway.oauth.presented import BEARER, DPOP, Presented, presented, scheme_of
 from guarita.gateway.refusal import RefusalError
 
 _ASKED = frozenset({400, 401})
@@ -41,6 +41,11 @@ class TokenAuthenticator(Authenticator):
             if isinstance(refusal, NonceNeededError):
                 refusal.headers += ((b"dpop-nonce", refusal.nonce.encode("ascii")),)
             raise
+
+    def forbidden(self, refusal: RefusalError, headers: Headers) -> None:
+        """The error in the challenge of the scheme by which the token came (RFC 6750 section 3.1, RFC 9449 section 7.1)."""
+        scheme = next((scheme_of(value) for name, value in headers if name == b"authorization"), None)
+        refusal.headers = self._challenger.refused(refusal, scheme or BEARER)
 
     def challenges(self) -> tuple[str, ...]:
         """What is offered (RFC 6750 section 3, RFC 9449 section 7.1)."""

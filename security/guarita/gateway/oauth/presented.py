@@ -33,6 +33,11 @@ class Presented:
     token: bytes = field(repr=False)
 
 
+def scheme_of(value: bytes) -> str | None:
+    """The scheme that an `Authorization` header names, where it is one of ours (RFC 9110 section 11.4)."""
+    return _SCHEMES.get(value.partition(b" ")[0].lower())
+
+
 def presented(request: Request) -> Presented | None:
     """The token, or None where `Authorization` is not there or of another scheme.
 
@@ -42,8 +47,8 @@ def presented(request: Request) -> Presented | None:
     value = request.header(b"authorization")
     if value is None:
         return None
-    name, _, rest = value.partition(b" ")
-    scheme = _SCHEMES.get(name.lower())
+    scheme = scheme_of(value)
+    rest = value.partition(b" ")[2]
     if scheme is not None:
         token = rest.lstrip(b" ")
         bare = token.rstrip(b"=")
