@@ -12,7 +12,7 @@ from guarita.pii import Detector, Source, inspect
 from guarita.pii.documents import EXTRACTORS, Place, blocks, extractor, kind_of
 from guarita.pii.documents.text import MARGIN, WINDOW
 
-DETECTOR = Detector()
+DETECTOR = Detector(names=False)
 CPF = "529.982.247-25"
 OTHER = "111.444.777-35"
 

@@ -16,8 +16,8 @@ from guarita.pii.recognizers.cnpj import valid_cnpj
 from guarita.pii.recognizers.cpf import valid_cpf
 from guarita.pii.recognizers.hints import Hint
 
-DETECTOR = Detector()
-WHOLE = Detector(threshold=0.0)
+DETECTOR = Detector(names=False)
+WHOLE = Detector(names=False, threshold=0.0)
 CPF_FORMS = [
     "{0}.{1}.{2}-{3}",
     "{0}{1}{2}{3}",

@@ -8,7 +8,7 @@ from guarita.pii import Detector
 from guarita.pii.entities import TITLES
 from guarita.pii.recognizers import DEFAULT, OPTIONAL
 
-DETECTOR = Detector([kind() for kind in (*DEFAULT, *OPTIONAL)])
+DETECTOR = Detector([kind() for kind in (*DEFAULT, *OPTIONAL)], names=False)
 
 # entity -> [(text, the value in it, confidence)]
 POSITIVE = {
@@ -169,6 +169,7 @@ NEAR_MISS = {
     "PII_CREDIT_CARD": ["cartão 4539 1488 0343 6468"],
     "PII_IBAN": ["IBAN DE13 5001 0517 0648 4898 90"],
 }
+NAMES = {"PII_PERSON", "PII_ADDRESS", "PII_LOCATION"}
 WITHOUT_CHECK = {"PII_CEP", "PII_PHONE", "PII_EMAIL", "PII_US_SSN", "PII_IP_ADDRESS"}
 
 
@@ -203,7 +204,7 @@ def test_a_labelled_near_miss_is_a_suspect(entity, text):
 
 def test_every_recognizer_has_samples_and_a_title():
     entities = {kind.ENTITY for kind in (*DEFAULT, *OPTIONAL)}
-    assert entities == set(POSITIVE) == set(NEGATIVE) == set(TITLES)
+    assert entities == set(POSITIVE) == set(NEGATIVE) == set(TITLES) - NAMES
     assert entities - WITHOUT_CHECK == set(NEAR_MISS)
 
 

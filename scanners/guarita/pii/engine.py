@@ -1,14 +1,17 @@
-"""Detection: every recognizer over every chunk of a text, what they say joined, one answer for each place."""
+"""Detection: recognizers over every chunk of a text, names by the model, one answer for each place."""
 
 from __future__ import annotations
 
 import bisect
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from guarita.pii.entities import entity_name
 from guarita.pii.fold import plain
 from guarita.pii.interface import REPORTED, Detection, Evidence
 from guarita.pii.labels import Labels
+from guarita.pii.names import NameFinder, installed_finder
+from guarita.pii.names.spans import ADDRESS, Span
 from guarita.pii.presidio import EntityRecognizer, RecognizerResult
 from guarita.pii.recognizers import DEFAULT
 from guarita.pii.recognizers.base import DISTANCE_KEY, EVIDENCE_KEY, SUSPECT_KEY
@@ -21,31 +24,50 @@ _CONTEXT_GAIN = 0.35
 _CONTEXT_FLOOR = 0.4
 _FAR = 1_000
 _SUSPECT_STRENGTH = 0.7
+_ADDRESS_PARTS = frozenset({"PII_CEP", "PII_PHONE"})
+_WORD = re.compile(r"[^\W_]{2}")
 
 
 class Detector:
-    """Finds personal data in texts. Safe to use from several threads, since it keeps nothing between calls.
+    """Finds personal data in texts. Safe to use from several threads.
 
     `recognizers` are any Presidio recognizers that need no NLP engine; by default those of this package.
-    `threshold` is the score from which a detection is given.
+    `names` finds people and addresses: True for the installed model, loaded at the first text or by `load`;
+    False for patterns alone. `threshold` is the score from which a detection is given.
     """
 
     def __init__(
-        self, recognizers: Sequence[EntityRecognizer] | None = None, *, threshold: float = REPORTED
+        self,
+        recognizers: Sequence[EntityRecognizer] | None = None,
+        *,
+        names: NameFinder | bool = True,
+        threshold: float = REPORTED,
     ) -> None:
         self.recognizers: tuple[EntityRecognizer, ...] = (
             tuple(recognizers) if recognizers is not None else tuple(kind() for kind in DEFAULT)
         )
         self.threshold = threshold
+        self._names = names
         self._labels = [
             Labels(words) if (words := recognizer.context) else None for recognizer in self.recognizers
         ]
+
+    def load(self) -> None:
+        """Load the model now, where names are looked for.
+
+        Raises ModelError when there is none, MissingExtraError when what runs it is not installed: whoever
+        wants names must not take silence for their absence.
+        """
+        if self._names is True:
+            self._names = installed_finder()
 
     def detect(self, text: str) -> list[Detection]:
         """What stands in a text, in order of place, without overlaps.
 
         A text of any length is read in chunks that overlap, and the answer is that of reading it whole.
+        Raises as `load`.
         """
+        self.load()
         folded = plain(text)
         found: list[tuple[Detection, int]] = []
         for start, end in _chunks(len(folded)):
@@ -55,7 +77,10 @@ class Detector:
                 for detection, distance in self._chunk(folded[low:high], low)
                 if start <= detection.start < end
             )
-        return _resolve(found, self.threshold)
+        patterns = _resolve(found, self.threshold)
+        if not isinstance(self._names, NameFinder):
+            return patterns
+        return _with_names(patterns, self._names.find(folded), folded, self.threshold)
 
     def _chunk(self, text: str, offset: int) -> Iterator[tuple[Detection, int]]:
         for recognizer, labels in zip(self.recognizers, self._labels, strict=True):
@@ -93,6 +118,50 @@ def _detection(
         recognizer=str(getattr(recognizer, "name", type(recognizer).__name__)),
     )
     return detection, _FAR if distance is None else distance
+
+
+def _with_names(
+    patterns: Sequence[Detection], spans: Iterable[Span], text: str, threshold: float
+) -> list[Detection]:
+    """Patterns and names together: what a pattern holds for sure is cut out of a name, never the other way.
+
+    An address takes over what is part of one: a postal code, a house number that reads as a telephone.
+    """
+    kept = list(patterns)
+    for span in spans:
+        if span.entity == ADDRESS:
+            kept = [
+                item
+                for item in kept
+                if not (span.start <= item.start and item.end <= span.end and item.entity in _ADDRESS_PARTS)
+            ]
+        kept += (
+            Detection(
+                entity=span.entity,
+                start=start,
+                end=end,
+                score=span.probability,
+                evidence=span.evidence,
+                recognizer="NameFinder",
+            )
+            for start, end in _free(span, kept)
+            if span.probability >= threshold and _WORD.search(text, start, end)
+        )
+        kept.sort(key=lambda item: item.start)
+    return kept
+
+
+def _free(span: Span, kept: Sequence[Detection]) -> Iterator[tuple[int, int]]:
+    """The parts of a span that no detection holds."""
+    start = span.start
+    for item in kept:
+        if item.end <= start or item.start >= span.end:
+            continue
+        if item.start > start:
+            yield start, item.start
+        start = item.end
+    if start < span.end:
+        yield start, span.end
 
 
 def _resolve(found: Iterable[tuple[Detection, int]], threshold: float) -> list[Detection]:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 TITLES: Mapping[str, str] = MappingProxyType(
     {
+        "PII_ADDRESS": "postal address",
         "PII_CEP": "Brazilian postal code (CEP)",
         "PII_CNH": "Brazilian driving licence (CNH)",
         "PII_CNPJ": "Brazilian company number (CNPJ)",
@@ -16,6 +17,8 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "PII_EMAIL": "e-mail address",
         "PII_IBAN": "bank account (IBAN)",
         "PII_IP_ADDRESS": "IP address",
+        "PII_LOCATION": "place where somebody is",
+        "PII_PERSON": "name of a person",
         "PII_PHONE": "telephone number",
         "PII_PIS": "Brazilian worker number (PIS/PASEP)",
         "PII_RENAVAM": "Brazilian vehicle number (RENAVAM)",

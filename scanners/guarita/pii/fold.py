@@ -7,12 +7,22 @@ import unicodedata
 from functools import cache
 
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
+_QUOTES = {
+    "\u2018": "'",
+    "\u2019": "'",
+    "\u02bc": "'",
+    "\u201c": '"',
+    "\u201d": '"',
+    "\u00ab": '"',
+    "\u00bb": '"',
+}
 _SPACES = "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 
 
 @cache
 def _plain_table() -> dict[int, str]:
     table = dict.fromkeys(map(ord, _DASHES), "-") | dict.fromkeys(map(ord, _SPACES), " ")
+    table |= {ord(quote): straight for quote, straight in _QUOTES.items()}
     for point in range(0xFF01, 0xFF5F):  # full-width forms of ASCII
         table.setdefault(point, chr(point - 0xFEE0))
     for point in range(0x80, sys.maxunicode + 1):
@@ -33,7 +43,7 @@ def _letter_table() -> dict[int, str]:
 
 
 def plain(text: str) -> str:
-    """Digits of any script, full-width forms, dashes and spaces as their ASCII equals; same length."""
+    """Digits of any script, full-width forms, dashes, quotes and spaces as their ASCII equals; same length."""
     return text if text.isascii() else text.translate(_plain_table())
 
 

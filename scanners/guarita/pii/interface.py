@@ -27,6 +27,10 @@ class Evidence(enum.Enum):
     PLACEHOLDER = "a placeholder or shared mailbox"
     DATE_LIKE = "reads as a date and time"
     PATTERN = "pattern"
+    MODEL = "the model's reading of the sentence"
+    TITLE = "title before it"
+    ADDRESS_FORM = "form of an address"
+    PLACE_NAME = "name of a country or state"
 
 
 class Detection(msgspec.Struct, frozen=True, kw_only=True):

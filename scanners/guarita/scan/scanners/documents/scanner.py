@@ -19,7 +19,9 @@ from guarita.scan.scanners.documents.claims import is_document
 
 WORKER = "guarita.scan.scanners.documents.worker"
 FILE_TIMEOUT = 60.0
-"""Seconds for one document."""
+"""Seconds for one document, and one more for each `FILE_SPEED` bytes of it."""
+FILE_SPEED = 50_000
+"""Bytes a second: a third of what pages take."""
 START_TIMEOUT = 60.0
 """Seconds for a worker to come up."""
 
@@ -73,13 +75,13 @@ def _read(job: ScanJob, files: queue.SimpleQueue[TreeFile]) -> tuple[list[Findin
             worker = worker or _worker(job)
             try:
                 request = {"path": str(file.staged), "name": _safe(file.name)}
-                answer = worker.request(request, min(FILE_TIMEOUT, job.remaining))
+                answer = worker.request(request, min(_timeout(file), job.remaining))
             except ScannerError as error:
                 if error.code == "scanner.stopped" or not job.remaining:
                     raise
                 # This document ended its worker: it alone is unknown, the others go on in a new one.
                 worker = None
-                answer = {"error": _ended(error)}
+                answer = {"error": _ended(error, _timeout(file))}
             reason = answer.get("error")
             outcomes[file.path] = Outcome(status=FileStatus.UNPARSEABLE, reason=reason) if reason else SCANNED
             findings += (_finding(file, found) for found in answer.get("findings", ()))
@@ -102,10 +104,14 @@ def _worker(job: ScanJob) -> Worker:
     return worker
 
 
-def _ended(error: ScannerError) -> str:
+def _timeout(file: TreeFile) -> float:
+    return FILE_TIMEOUT + file.size / FILE_SPEED
+
+
+def _ended(error: ScannerError, timeout: float) -> str:
     """How a worker ended, without its last words: they may be a piece of the document."""
     if error.code == "scanner.hung":
-        return f"reading it took longer than {FILE_TIMEOUT:.0f} seconds and was ended"
+        return f"reading it took longer than {timeout:.0f} seconds and was ended"
     signal = re.search(r"\bsignal \d+", error.message)
     return f"reading it ended the reader ({signal.group() if signal else 'crashed'})"
 

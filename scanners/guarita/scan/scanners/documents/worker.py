@@ -37,6 +37,7 @@ class Request(msgspec.Struct):
 def main() -> None:
     """Answer requests until stdin ends."""
     detector = Detector()
+    detector.load()
     _bound()
     answers = os.fdopen(os.dup(1), "wb")
     # Whatever a library prints may be a piece of the document: it goes nowhere.
