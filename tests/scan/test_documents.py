@@ -12,6 +12,7 @@ from pathlib import Path
 import docx
 import pytest
 
+from guarita.pii.reading import Reader, reader
 from guarita.policy.gate.coverage import FileStatus
 from guarita.scan.interface import ScanJob, ScannerError, Snapshot, TreeFile
 from guarita.scan.scanners.documents import scanner as documents
@@ -153,28 +154,27 @@ def test_a_name_and_a_head_decide_what_is_claimed():
     assert not any(claims(file(name)) for name in ("a.py", "a.yaml", "requirements.txt", "LICENSE", "a.png"))
 
 
+def signalled(monkeypatch, name, number):
+    """Send a signal to the process that reads, when it is about to read the document of this name."""
+    original, sent = Reader.read, []
+
+    def read(self, order, *arguments, **options):
+        if order.name == name and not sent:
+            self.start()
+            sent.append(self.pid)
+            os.kill(self.pid, number)
+        return original(self, order, *arguments, **options)
+
+    monkeypatch.setattr(Reader, "read", read)
+    return sent
+
+
 def test_a_document_that_kills_its_reader_is_alone_unknown(tmp_path, monkeypatch):
-    ended = []
-    original = documents._worker
-
-    def worker(job):
-        made = original(job)
-        request = made.request
-
-        def deadly(message, timeout):
-            if message.get("name") == "deadly.md" and not ended:
-                ended.append(made.pid)
-                os.kill(made.pid, signal.SIGKILL)
-            return request(message, timeout)
-
-        made.request = deadly
-        return made
-
-    monkeypatch.setattr(documents, "_worker", worker)
+    sent = signalled(monkeypatch, "deadly.md", signal.SIGKILL)
     result = DocumentsScanner().scan(
         job(tmp_path, {"deadly.md": b"x" * 99, "good.md": f"CPF {CPF}".encode()})
     )
-    assert ended
+    assert sent
     assert result.outcomes["deadly.md"].status is FileStatus.UNPARSEABLE
     assert "signal 9" in result.outcomes["deadly.md"].reason
     assert result.outcomes["good.md"].status is FileStatus.SCANNED
@@ -182,25 +182,16 @@ def test_a_document_that_kills_its_reader_is_alone_unknown(tmp_path, monkeypatch
 
 
 def test_a_document_that_hangs_its_reader_is_alone_unknown(tmp_path, monkeypatch):
-    monkeypatch.setattr(documents, "FILE_TIMEOUT", 1.0)
-    original = documents._worker
-    stopped = []
-
-    def worker(job):
-        made = original(job)
-        if not stopped:
-            stopped.append(made.pid)
-            os.kill(made.pid, signal.SIGSTOP)
-        return made
-
-    monkeypatch.setattr(documents, "_worker", worker)
+    monkeypatch.setattr(documents, "FILE_TIMEOUT", 3.0)
+    sent = signalled(monkeypatch, "hangs.md", signal.SIGSTOP)
     result = DocumentsScanner().scan(job(tmp_path, {"hangs.md": b"x" * 99, "good.md": f"CPF {CPF}".encode()}))
+    assert sent
     assert result.outcomes["hangs.md"].status is FileStatus.UNPARSEABLE
     assert result.outcomes["good.md"].status is FileStatus.SCANNED
 
 
 def test_a_reader_that_cannot_start_is_the_scanners_fault(tmp_path, monkeypatch):
-    monkeypatch.setattr(documents, "WORKER", "guarita.scan.scanners.documents.nothing")
+    monkeypatch.setattr(reader, "WORKER", "guarita.pii.reading.nothing")
     with pytest.raises(ScannerError) as caught:
         DocumentsScanner().scan(job(tmp_path, {"a.md": b"x"}))
     assert caught.value.code == "scanner.crashed"

@@ -8,6 +8,15 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from guarita.config.pii_handling import (
+    HandlingSection,
+    KeySource,
+    PseudonymSection,
+    QueueSection,
+    ReadingSection,
+    StoreSection,
+    SubjectSection,
+)
 from guarita.config.section import Section
 
 NonEmpty = Annotated[str, Meta(min_length=1)]
@@ -105,6 +114,25 @@ class PiiSection(Section, frozen=True, kw_only=True):
         Meta(description="Presidio recognizers as MODULE:CLASS, imported from the environment."),
     ] = msgspec.field(default_factory=list)
     tenants: dict[TenantName, TenantSection] = msgspec.field(default_factory=dict)
+    handling: HandlingSection = HandlingSection()
+    reading: ReadingSection = ReadingSection()
+    key: (
+        Annotated[
+            KeySource,
+            Meta(
+                description="The master key of fingerprints, hashes and the subject index. [default: "
+                ".guarita/pii.key beside guarita.yaml, made when it is first needed]"
+            ),
+        ]
+        | None
+    ) = None
+    fingerprint_days: Annotated[
+        int, Meta(ge=1, le=366, description="Days after which fingerprints are under another key.")
+    ] = 30
+    pseudonyms: PseudonymSection | None = None
+    subjects: SubjectSection | None = None
+    queue: QueueSection = QueueSection()
+    s3: StoreSection = StoreSection()
 
 
 def _compilable(patterns: list[str]) -> None:

@@ -45,3 +45,8 @@ def entity_name(entity_type: str) -> str:
 def title(entity: str) -> str:
     """What a type is called in a sentence; a type from elsewhere is called by its name."""
     return TITLES.get(entity) or entity.removeprefix("PII_").replace("_", " ").lower()
+
+
+def short_name(entity: str) -> str:
+    """A type in a place of its own, as in `[CPF]`."""
+    return entity.removeprefix("PII_")

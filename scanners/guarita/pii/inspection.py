@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from guarita.pii.columns import Columns
 from guarita.pii.documents import DEFAULT_LIMITS, Block, Limits, Place, Source, blocks
 from guarita.pii.engine import Detector
 from guarita.pii.interface import Detection
@@ -33,18 +34,33 @@ def inspect(source: Source, detector: Detector, limits: Limits = DEFAULT_LIMITS)
 
     Raises DocumentError when the document cannot be read to its end.
     """
+    inspector = Inspector(detector)
     for block in blocks(source, limits):
-        yield from inspect_block(block, detector)
+        yield from inspector.located(block)
 
 
-def inspect_block(block: Block, detector: Detector) -> Iterator[Located]:
-    """Everything that a detector finds in the spans of a block."""
-    found = detector.detect(block.text)
-    starts = [detection.start for detection in found]
-    for index, detection in enumerate(found):
-        place = block.place(detection.start)
-        if place is not None:
-            yield Located(detection=detection, place=place, anchor=_anchor(block.text, found, starts, index))
+class Inspector:
+    """Looks at the blocks of one document in their order, and learns from a table's first rows for the others."""
+
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
+        self._columns = Columns(detector)
+
+    def detections(self, block: Block) -> list[Detection]:
+        """Everything that is found in a block, in order; also what stands in no span, for the sake of its place."""
+        found = self._detector.detect(block.text)
+        return self._columns.judged(block, found) if block.table else found
+
+    def located(self, block: Block) -> Iterator[Located]:
+        """What is found in the spans of a block."""
+        found = self.detections(block)
+        starts = [detection.start for detection in found]
+        for index, detection in enumerate(found):
+            place = block.place(detection.start)
+            if place is not None:
+                yield Located(
+                    detection=detection, place=place, anchor=_anchor(block.text, found, starts, index)
+                )
 
 
 def _anchor(text: str, found: Sequence[Detection], starts: Sequence[int], index: int) -> str:

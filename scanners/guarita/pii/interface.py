@@ -31,6 +31,7 @@ class Evidence(enum.Enum):
     TITLE = "title before it"
     ADDRESS_FORM = "form of an address"
     PLACE_NAME = "name of a country or state"
+    COLUMN = "the rest of its column"
 
 
 class Detection(msgspec.Struct, frozen=True, kw_only=True):

@@ -32,8 +32,8 @@ class Row:
         self.line = line
 
 
-def table_blocks(rows: Iterable[Row], limits: Limits) -> Iterator[Block]:
-    """Blocks of a table whose first row that is not empty holds the headers.
+def table_blocks(rows: Iterable[Row], limits: Limits, table: str = "table") -> Iterator[Block]:
+    """Blocks of a table whose first row that is not empty holds the headers; `table` tells it from others.
 
     Raises DocumentError `document.too-large` for a cell longer than the limit.
     """
@@ -56,17 +56,17 @@ def table_blocks(rows: Iterable[Row], limits: Limits) -> Iterator[Block]:
                 length += len(label)
             place = Place(line=row.line, label=f"{row.where}, column {column_name(index)}")
             parts += (cell, "\t")
-            spans.append(Span(length, length + len(cell), place))
+            spans.append(Span(length, length + len(cell), place, index if headers else -1))
             length += len(cell) + 1
         if headers is None and any(row.cells):
             headers = [_header(cell) for cell in row.cells]
         parts.append("\n")
         length += 1
         if length >= _BLOCK:
-            yield Block("".join(parts), tuple(spans))
+            yield Block("".join(parts), tuple(spans), table)
             parts, spans, length = [], [], 0
     if spans:
-        yield Block("".join(parts), tuple(spans))
+        yield Block("".join(parts), tuple(spans), table)
 
 
 def _header(cell: str) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import abc
 import io
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, ClassVar
+from typing import Any, BinaryIO, ClassVar
 
 import msgspec
 
@@ -58,10 +59,14 @@ class Source:
     """Its file name; the ending is a hint, the content decides."""
     path: Path | None = None
     data: bytes = field(default=b"", repr=False)
+    descriptor: int | None = None
+    """An open file, where there is one: it is read by position, and stays open."""
 
     @property
     def size(self) -> int:
         """Bytes."""
+        if self.descriptor is not None:
+            return os.fstat(self.descriptor).st_size
         return len(self.data) if self.path is None else self.path.stat().st_size
 
     @property
@@ -71,6 +76,8 @@ class Source:
 
     def open(self) -> BinaryIO:
         """A new stream from the start."""
+        if self.descriptor is not None:
+            return io.BufferedReader(_Positioned(self.descriptor), 1 << 18)
         return io.BytesIO(self.data) if self.path is None else self.path.open("rb")
 
     def head(self, size: int = 8192) -> bytes:
@@ -84,6 +91,33 @@ class Source:
             raise too_large(self.size, limit)
         with self.open() as stream:
             return stream.read(limit + 1)
+
+
+class _Positioned(io.RawIOBase):
+    """An open file read from a position of its own, so that several streams do not move each other."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position}.get(whence)
+        self._position = max(0, offset + (os.fstat(self._descriptor).st_size if start is None else start))
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        size = os.preadv(self._descriptor, [buffer], self._position)
+        self._position += size
+        return size
 
 
 def too_large(size: int, limit: int) -> DocumentError:
@@ -122,6 +156,8 @@ class Span(msgspec.Struct, frozen=True):
     start: int
     end: int
     place: Place
+    column: int = -1
+    """In a table: which column it is a cell of, counted from 0. Headers belong to none."""
 
 
 class Block(msgspec.Struct, frozen=True):
@@ -133,6 +169,10 @@ class Block(msgspec.Struct, frozen=True):
 
     text: str
     spans: tuple[Span, ...]
+    table: str = ""
+    """Which table of the document its spans are cells of."""
+    unread: str = ""
+    """What stands here and is not read, by kind: `picture`. Such a block has no text."""
 
     def place(self, position: int) -> Place | None:
         """Where a position of the text stands in the document; None outside the spans."""

@@ -91,8 +91,8 @@ class PartHandler:
         # What stood outside any paragraph.
         self._paragraph("".join(self._text[0]))
         yield from paragraph_blocks(self._paragraphs)
-        for rows in self._rows:
-            yield from table_blocks(rows, limits)
+        for number, rows in enumerate(self._rows, start=1):
+            yield from table_blocks(rows, limits, f"{self.part}, table {number}")
 
     def _end_paragraph(self) -> None:
         self._number += 1

@@ -103,8 +103,8 @@ class _Handler:
             self._paragraph.append(text)
 
     def blocks(self, limits: Limits) -> Iterator[Block]:
-        for rows in self._tables:
-            yield from table_blocks(rows, limits)
+        for number, rows in enumerate(self._tables, start=1):
+            yield from table_blocks(rows, limits, f"sheet {number}")
         yield from paragraph_blocks([(text, where) for text, where in self._loose_text if text.strip()])
 
 

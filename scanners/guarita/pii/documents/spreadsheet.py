@@ -89,6 +89,7 @@ def _sheets(stream: BinaryIO, limits: Limits) -> Iterator[Block]:
                         for index, row in enumerate(rows)
                     ),
                     limits,
+                    f"sheet {number}",
                 )
                 yield from table_blocks([Row([name], f"sheet {number}, name")], limits)
     except (python_calamine.CalamineError, ValueError):

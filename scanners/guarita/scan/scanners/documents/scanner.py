@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import queue
-import re
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from guarita.pii.entities import title
+from guarita.pii.reading import Found, Order, Read, Reader, Setup
+from guarita.pii.reading.interface import MOST, OnFound
 from guarita.policy.gate.coverage import FileStatus
 from guarita.policy.gate.finding import Finding, Location
 from guarita.policy.severity import load_table
 from guarita.scan.interface import SCANNED, Outcome, ScanJob, Scanner, ScannerError, ScanResult, TreeFile
-from guarita.scan.process import Worker, neutral_environment
+from guarita.scan.process import scanner_errors
 from guarita.scan.scanners.documents.claims import is_document
 
-WORKER = "guarita.scan.scanners.documents.worker"
 FILE_TIMEOUT = 60.0
 """Seconds for one document, and one more for each `FILE_SPEED` bytes of it."""
 FILE_SPEED = 50_000
@@ -65,55 +64,46 @@ def _read(job: ScanJob, files: queue.SimpleQueue[TreeFile]) -> tuple[list[Findin
     """Take documents from the queue until it is empty, with one worker at a time."""
     findings: list[Finding] = []
     outcomes: dict[str, Outcome] = {}
-    worker: Worker | None = None
-    try:
+    with scanner_errors(), _reader(job) as reader:
         while True:
             try:
                 file = files.get_nowait()
             except queue.Empty:
                 return findings, outcomes
-            worker = worker or _worker(job)
-            try:
-                request = {"path": str(file.staged), "name": _safe(file.name)}
-                answer = worker.request(request, min(_timeout(file), job.remaining))
-            except ScannerError as error:
-                if error.code == "scanner.stopped" or not job.remaining:
-                    raise
-                # This document ended its worker: it alone is unknown, the others go on in a new one.
-                worker = None
-                answer = {"error": _ended(error, _timeout(file))}
-            reason = answer.get("error")
+            found, read = _one(job, reader, file)
+            reason = read.error
+            if not reason and sum(read.counts.values()) > MOST:
+                reason = f"it holds more than {MOST} data, of which the first are reported"
             outcomes[file.path] = Outcome(status=FileStatus.UNPARSEABLE, reason=reason) if reason else SCANNED
-            findings += (_finding(file, found) for found in answer.get("findings", ()))
+            findings += (_finding(file, one) for one in found)
             job.advance(1)
-    finally:
-        if worker is not None:
-            worker.close()
 
 
-def _worker(job: ScanJob) -> Worker:
-    """A worker that has answered once: one that cannot start is the scanner's fault, not a document's."""
-    worker = Worker(
-        [Path(sys.executable), "-I", "-m", WORKER],
-        cwd=job.scratch,
-        env=neutral_environment(job.scratch),
-        scanner=DocumentsScanner.name,
-        stop=job.stop,
-    )
-    worker.request({}, min(START_TIMEOUT, job.remaining))
-    return worker
+def _one(job: ScanJob, reader: Reader, file: TreeFile) -> tuple[list[Found], Read]:
+    # One that cannot start is the scanner's fault, not a document's.
+    reader.start(min(START_TIMEOUT, job.remaining))
+    found: list[Found] = []
+    timeout = min(_timeout(file), job.remaining)
+    with file.staged.open("rb") as document:
+        order = Order(name=_safe(file.name), seconds=_timeout(file))
+        read = reader.read(order, [document.fileno()], timeout, found=_first(found))
+    if not job.remaining:
+        raise ScannerError("scanner.hung", "documents: there was no time left", hint="raise scan.timeout")
+    # The document's name is the tree's, which reports name anyway.
+    return [one for one in found if one.label != "name"], read
 
 
 def _timeout(file: TreeFile) -> float:
     return FILE_TIMEOUT + file.size / FILE_SPEED
 
 
-def _ended(error: ScannerError, timeout: float) -> str:
-    """How a worker ended, without its last words: they may be a piece of the document."""
-    if error.code == "scanner.hung":
-        return f"reading it took longer than {timeout:.0f} seconds and was ended"
-    signal = re.search(r"\bsignal \d+", error.message)
-    return f"reading it ended the reader ({signal.group() if signal else 'crashed'})"
+def _first(kept: list[Found]) -> OnFound:
+    """Keep the first of a flood."""
+    return lambda found: kept.extend(found[: MOST - len(kept)])
+
+
+def _reader(job: ScanJob) -> Reader:
+    return Reader(Setup(), scratch=job.scratch, stop=job.stop)
 
 
 def _safe(name: str) -> str:
@@ -121,29 +111,28 @@ def _safe(name: str) -> str:
     return name.encode("utf-8", "replace").decode("utf-8")
 
 
-def _finding(file: TreeFile, found: dict[str, Any]) -> Finding:
-    rule, line, column, suspect = found["rule"], found["line"], found["column"], found["suspect"]
-    rating = load_table().lookup(rule, confidence=found["confidence"])
-    what = found["what"]
-    opening = f"What is labelled as a {what}" if suspect else f"A {what}"
-    where = found["label"] or (f"line {line}" if line else "the document")
+def _finding(file: TreeFile, found: Found) -> Finding:
+    what = title(found.entity)
+    rating = load_table().lookup(found.entity, confidence=found.confidence)
+    opening = f"What is labelled as a {what}" if found.suspect else f"A {what}"
+    where = found.label or (f"line {found.line}" if found.line else "the document")
     return Finding(
         scanner=DocumentsScanner.name,
-        rule=rule,
+        rule=found.entity,
         title=rating.title or f"{what[:1].upper()}{what[1:]} in a document",
         severity=rating.severity,
         severity_basis=rating.basis,
         fix=rating.fix,
         cwe=rating.cwe,
-        confidence=found["confidence"],
+        confidence=found.confidence,
         location=Location(
             path=file.path,
-            line=line,
-            end_line=line,
-            column=column,
-            end_column=column + found["length"] if column else 0,
-            label=found["label"],
+            line=found.line,
+            end_line=found.line,
+            column=found.column,
+            end_column=found.column + found.length if found.column else 0,
+            label=found.label,
         ),
-        anchor=f"{rule}|{found['anchor']}",
-        message=f"{opening} stands in {where} ({found['reasons']}). The value is not shown.",
+        anchor=f"{found.entity}|{found.anchor}",
+        message=f"{opening} stands in {where} ({found.reasons}). The value is not shown.",
     )
