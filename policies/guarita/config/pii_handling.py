@@ -113,8 +113,11 @@ class ReadingSection(Section, frozen=True, kw_only=True):
 
     workers: Annotated[int, Meta(ge=1, le=64, description="Processes that read documents.")] = 2
     seconds: Annotated[
-        float, Meta(gt=0, le=86_400, description="For one document, whether it is read or redacted.")
+        float, Meta(gt=0, le=86_400, description="For one document, each time it is read.")
     ] = 120.0
+    kib_per_second: Annotated[
+        float, Meta(gt=0, le=1_000_000, description="A large document has a second more for so many KiB.")
+    ] = 50.0
     memory_mib: Annotated[
         int, Meta(ge=512, le=65_536, description="Address space of one worker, its libraries included.")
     ] = 3072

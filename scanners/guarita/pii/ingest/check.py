@@ -146,6 +146,11 @@ class Check:
             )
         return msgspec.structs.replace(outcome, recorded=place)
 
+    @property
+    def _seconds(self) -> float:
+        reading = self._parts.section.reading
+        return reading.seconds + self._content.size / (1024 * reading.kib_per_second)
+
     def _order(self, op: str) -> Order:
         reading = self._parts.section.reading
         return Order(
@@ -153,7 +158,7 @@ class Check:
             name=self._name,
             tenant=self._tenant,
             source=self._source,
-            seconds=reading.seconds,
+            seconds=self._seconds,
             values=op == "inspect",
             container_bytes=reading.container_mib * MiB,
             pages=reading.pages,
@@ -166,7 +171,7 @@ class Check:
         files: Sequence[int],
         found: Callable[[Sequence[Found]], None] | None = None,
     ) -> Read:
-        timeout = self._parts.section.reading.seconds * _CLOCK_SLACK
+        timeout = self._seconds * _CLOCK_SLACK
         return reader.read(order, files, timeout, found=found, tokens=self._replacements)
 
     def _found(self, found: Sequence[Found]) -> None:
