@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -27,7 +27,21 @@ KvField = Annotated[
     ),
 ]
 Timeout = Annotated[float, Meta(gt=0, le=300, description="For each call.")]
+FieldName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,128}$")]
 DAY = 86_400
+
+
+class GeneratorSection(Section, frozen=True, kw_only=True):
+    """How a new value is made."""
+
+    form: Annotated[
+        Literal["alphanumeric", "hex", "base64", "base64url", "ascii"],
+        Meta(description="Of which characters. ascii: all that print, without space, quotes and backslash."),
+    ] = "alphanumeric"
+    length: Annotated[
+        int, Meta(ge=16, le=4096, description="Characters; for hex and base64 bytes before encoding.")
+    ] = 40
+    prefix: Annotated[str, Meta(max_length=64, description="Stands before it, such as `whsec_`.")] = ""
 
 
 class PlaceSource(Section, frozen=True, kw_only=True):

@@ -7,25 +7,22 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from guarita.config.rotation_base import BaseSecret, KvPlace, NonEmpty, PlaceSource, Timeout
+from guarita.config.rotation_base import (
+    BaseSecret,
+    FieldName,
+    GeneratorSection,
+    KvPlace,
+    NonEmpty,
+    PlaceSource,
+    Timeout,
+)
+from guarita.config.rotation_engines import AppRoleSecret, PkiSecret, TransitSecret
+from guarita.config.rotation_jwt import JwtSecret
+from guarita.config.rotation_redis import RedisSecret
 from guarita.config.section import Section
 
-FieldName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,128}$")]
 Port = Annotated[int, Meta(ge=1, le=65_535)]
 RoleName = Annotated[str, Meta(min_length=1, max_length=63, description="A role of PostgreSQL.")]
-
-
-class GeneratorSection(Section, frozen=True, kw_only=True):
-    """How a new value is made."""
-
-    form: Annotated[
-        Literal["alphanumeric", "hex", "base64", "base64url", "ascii"],
-        Meta(description="Of which characters. ascii: all that print, without space, quotes and backslash."),
-    ] = "alphanumeric"
-    length: Annotated[
-        int, Meta(ge=16, le=4096, description="Characters; for hex and base64 bytes before encoding.")
-    ] = 40
-    prefix: Annotated[str, Meta(max_length=64, description="Stands before it, such as `whsec_`.")] = ""
 
 
 class HttpProbeSection(Section, frozen=True, kw_only=True):
@@ -107,5 +104,7 @@ class PostgresSecret(BaseSecret, frozen=True, kw_only=True, tag="postgres"):
             raise ValueError("`users` are two roles, and `owner_role` is a third")
 
 
-SecretSection = KvSecret | PostgresSecret
+SecretSection = (
+    KvSecret | PostgresSecret | RedisSecret | JwtSecret | PkiSecret | AppRoleSecret | TransitSecret
+)
 """Every kind there is. A new one stands in its file, and is named here and in `guarita.rotation.rotators`."""

@@ -11,8 +11,13 @@ from guarita.rotation.interface import Rotator
 from guarita.rotation.parts import Parts
 
 MODULES: Final[Mapping[str, str]] = {
+    "approle": "guarita.rotation.rotators.approle",
+    "jwt": "guarita.rotation.rotators.jwt",
     "kv": "guarita.rotation.rotators.kv",
+    "pki": "guarita.rotation.rotators.pki",
     "postgres": "guarita.rotation.rotators.postgres",
+    "redis": "guarita.rotation.rotators.redis",
+    "transit": "guarita.rotation.rotators.transit",
 }
 """By `type`: the module whose `build(name, section, parts)` gives the rotator."""
 

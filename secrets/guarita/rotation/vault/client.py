@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
 import time
 from collections.abc import Callable, Mapping
@@ -115,6 +116,15 @@ class Vault:
                 f"{self.address}: no answer ({type(error).__name__}) for {path}",
                 hint="is it up, and may this host reach it?",
             ) from None
+
+    def revoke_self(self, token: str) -> None:
+        """Have another token end itself. One that cannot (a batch token) is left to its lifetime."""
+        other = hvac.Client(url=self.address)
+        other.adapter = type(self._client.adapter).from_adapter(self._client.adapter)
+        other.token = token
+        self.requests += 1
+        with contextlib.suppress(raised.VaultError, requests.RequestException):
+            other.adapter.request("post", "/v1/auth/token/revoke-self")
 
     def close(self) -> None:
         """Close the connections. The token is left to its lifetime."""
