@@ -11,6 +11,24 @@ GUARITA = Path(sysconfig.get_path("scripts")) / "guarita"
 assert GUARITA.exists(), f"the command is not installed beside {sys.executable}"
 
 
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory):
+    """What engines make once and no test hangs on: rules, compiled."""
+    folder = tmp_path_factory.mktemp("compiled")
+    (folder / "kingfisher").mkdir()
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, compiled, monkeypatch):
+    """A cache of its own for every test: none lives on what another found."""
+    home = tmp_path_factory.mktemp("cache-home")
+    (home / "guarita").mkdir()
+    (home / "guarita/kingfisher").symlink_to(compiled / "kingfisher")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home))
+    return home / "guarita"
+
+
 class Repository:
     """A git repository in a temporary folder, and the gate run on it by the real command."""
 

@@ -154,12 +154,12 @@ def test_a_name_and_a_head_decide_what_is_claimed():
     assert not any(claims(file(name)) for name in ("a.py", "a.yaml", "requirements.txt", "LICENSE", "a.png"))
 
 
-def signalled(monkeypatch, name, number):
-    """Send a signal to the process that reads, when it is about to read the document of this name."""
+def signalled(monkeypatch, number):
+    """Send a signal to the process that reads, when it is about to read the first (and largest) document."""
     original, sent = Reader.read, []
 
     def read(self, order, *arguments, **options):
-        if order.name == name and not sent:
+        if not sent:
             self.start()
             sent.append(self.pid)
             os.kill(self.pid, number)
@@ -170,7 +170,7 @@ def signalled(monkeypatch, name, number):
 
 
 def test_a_document_that_kills_its_reader_is_alone_unknown(tmp_path, monkeypatch):
-    sent = signalled(monkeypatch, "deadly.md", signal.SIGKILL)
+    sent = signalled(monkeypatch, signal.SIGKILL)
     result = DocumentsScanner().scan(
         job(tmp_path, {"deadly.md": b"x" * 99, "good.md": f"CPF {CPF}".encode()})
     )
@@ -183,7 +183,7 @@ def test_a_document_that_kills_its_reader_is_alone_unknown(tmp_path, monkeypatch
 
 def test_a_document_that_hangs_its_reader_is_alone_unknown(tmp_path, monkeypatch):
     monkeypatch.setattr(documents, "FILE_TIMEOUT", 3.0)
-    sent = signalled(monkeypatch, "hangs.md", signal.SIGSTOP)
+    sent = signalled(monkeypatch, signal.SIGSTOP)
     result = DocumentsScanner().scan(job(tmp_path, {"hangs.md": b"x" * 99, "good.md": f"CPF {CPF}".encode()}))
     assert sent
     assert result.outcomes["hangs.md"].status is FileStatus.UNPARSEABLE

@@ -20,11 +20,12 @@ from guarita.errors import ExitStatus, GuaritaError, UsageError
 from guarita.policy.gate.finding import Severity
 from guarita.policy.gate.verdict import Result, Verdict
 from guarita.scan import baseline as baselines
+from guarita.scan.cache import cache_folder, chosen_folder
 from guarita.scan.gate import Request, find_policy, judge
 from guarita.scan.record import open_record, recorded
 from guarita.scan.reports import FORMATS, reporter
 from guarita.scan.reports.text import TextReporter
-from guarita.scan.tree import Folder, open_trees
+from guarita.scan.tree import Folder, Tree, open_trees
 
 STATUS = {
     Result.PASSED: ExitStatus.PASSED,
@@ -66,7 +67,14 @@ STATUS = {
 @click.option(
     "--jobs", "-j", type=click.IntRange(1, 64), default=None, metavar="N", help="Processes for each scanner."
 )
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Where results are kept. [default: the user's cache folder]",
+)
 @click.option("--no-cache", is_flag=True, help="Use nothing that an earlier run left, and leave nothing.")
+@click.option("--verify-cache", is_flag=True, help="Scan without the cache too; unknown where they differ.")
 @command_options
 def scan(  # noqa: PLR0917  # click passes the context by position, the rest by name
     context: Context,
@@ -80,7 +88,9 @@ def scan(  # noqa: PLR0917  # click passes the context by position, the rest by 
     diff: str | None,
     jobs: int | None,
     *,
+    cache: Path | None,
     no_cache: bool,
+    verify_cache: bool,
 ) -> ExitStatus:
     """Scan a tree, judge it by one policy, pass or fail.
 
@@ -98,6 +108,7 @@ def scan(  # noqa: PLR0917  # click passes the context by position, the rest by 
             opened.enter_context(ledger)
             if isinstance(tree, Folder):
                 tree.records = ledger.paths()
+        folder = None if no_cache else _cache(tree, cache)
         with context.progress() as bars:
             verdict = judge(
                 Request(
@@ -108,7 +119,8 @@ def scan(  # noqa: PLR0917  # click passes the context by position, the rest by 
                     scanners=scanners,
                     fail_on=Severity(fail_on) if fail_on else None,
                     jobs=jobs or os.cpu_count() or 1,
-                    cache=not no_cache,
+                    cache=folder,
+                    verify_cache=verify_cache,
                     progress=_shown(bars),
                 )
             )
@@ -118,6 +130,23 @@ def scan(  # noqa: PLR0917  # click passes the context by position, the rest by 
         context.note(f"{write_baseline}: {count} findings")
     _write(reports, verdict, context)
     return STATUS[verdict.result]
+
+
+def _cache(tree: Tree, chosen: Path | None) -> Path | None:
+    """The cache's folder, which the tree has no file in. Raises UsageError (`cache.folder`, `cache.in-tree`)."""
+    folder = chosen_folder(chosen) if chosen is not None else cache_folder()
+    if folder is None or not isinstance(tree, Folder) or not folder.is_relative_to(tree.root):
+        return folder
+    if tree.holds(folder):
+        if chosen is None:
+            return None
+        raise UsageError(
+            "cache.in-tree",
+            f"--cache {chosen}: the scanned tree has files there, and what it brings along is not believed",
+            hint="name a folder outside the tree, or one that git does not track",
+        )
+    tree.records = (*tree.records, folder)
+    return folder
 
 
 def _shown(bars: Progress) -> Callable[[str, int, int], None]:

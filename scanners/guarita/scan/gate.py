@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
+import os
 import time
 import uuid
 from collections.abc import Callable, Container, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,11 +23,12 @@ from guarita.policy.gate.finding import Severity
 from guarita.policy.gate.judge import Judge, result
 from guarita.policy.gate.verdict import Decision, PolicyOrigin, Verdict
 from guarita.scan import baseline as baselines
-from guarita.scan.cache import cache_folder
+from guarita.scan.cache import Store, limit
 from guarita.scan.interface import Scanner
 from guarita.scan.runner import Progress, Scanned, run
 from guarita.scan.scanners import choose
 from guarita.scan.tree import Revision, TakenSnapshot, Tree, staging, take_snapshot
+from guarita.scan.verify import compared
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,10 @@ class Request:
     scanners: Sequence[str] = ()
     fail_on: Severity | None = None
     jobs: int = 2
-    cache: bool = True
+    cache: Path | None = None
+    """Where results are kept between runs; None means nowhere."""
+    verify_cache: bool = False
+    """Whether to judge without the cache too, and to compare."""
     progress: Progress = lambda *_: None
 
 
@@ -108,10 +115,14 @@ def judge(request: Request) -> Verdict:
     judging = Judge(
         section, started.date(), baseline=request.baseline or request.policy.baseline, fail_on=request.fail_on
     )
-    if request.base is not None:
-        _, before = _scan(request, request.base, judging, chosen)
-        judging.existing = frozenset(finding.fingerprint for finding in before.findings)
-    taken, scanned = _scan(request, request.tree, judging, chosen)
+    with _store(request.cache) as store:
+        if request.base is not None:
+            _, before = _scan(request, request.base, judging, chosen, store)
+            judging.existing = frozenset(finding.fingerprint for finding in before.findings)
+        taken, scanned = _scan(request, request.tree, judging, chosen, store)
+    if request.verify_cache:
+        _, cold = _scan(request, request.tree, judging, chosen, None)
+        scanned = compared(scanned, cold)
     decisions = judging.decide(scanned.findings)
     coverage = Coverage(files=scanned.files)
     return Verdict(
@@ -134,8 +145,12 @@ def judge(request: Request) -> Verdict:
     )
 
 
+def _store(folder: Path | None) -> AbstractContextManager[Store | None]:
+    return Store(folder, most=limit(os.environ)) if folder is not None else contextlib.nullcontext()
+
+
 def _scan(
-    request: Request, tree: Tree, judging: Judge, chosen: Sequence[Scanner]
+    request: Request, tree: Tree, judging: Judge, chosen: Sequence[Scanner], store: Store | None
 ) -> tuple[TakenSnapshot, Scanned]:
     section = request.policy.section
     entries = list(tree.entries())
@@ -149,7 +164,8 @@ def _scan(
             scratch=scratch,
             jobs=request.jobs,
             timeout=section.timeout,
-            cache=cache_folder() if request.cache else None,
+            cache=request.cache,
+            store=store,
             progress=request.progress,
         )
         return taken, scanned

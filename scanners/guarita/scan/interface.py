@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +16,7 @@ import msgspec
 from guarita.errors import GuaritaError
 from guarita.policy.gate.coverage import FileStatus
 from guarita.policy.gate.finding import Finding
+from guarita.scan.cache.results import Results
 
 
 class ScannerError(GuaritaError):
@@ -22,7 +24,7 @@ class ScannerError(GuaritaError):
 
 
 class TreeFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A regular file of the tree, as it was read once: hashed, and staged for the scanners."""
+    """A regular file of the tree, as it was read once: hashed, and kept for the scanners."""
 
     path: str
     """Relative to the scanned root, with `/`; bytes that are not UTF-8 stand as surrogate escapes."""
@@ -31,13 +33,38 @@ class TreeFile(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     """SHA-256 of the content, hex."""
     staged: Path
-    """The copy that scanners read. Its name is safe: no newline, no control character, valid UTF-8."""
+    """Where its copy is for whoever asks by `on_disk`. The name is safe: no newline, no control character."""
+    place: str = ""
+    """The same, from the root of all copies."""
     head: bytes = b""
     """The first 8 KiB."""
+    content: bytes | None = None
+    """All of it, where it is kept in memory and staged only when asked for."""
 
     def read(self) -> bytes:
         """The content that was hashed."""
-        return self.staged.read_bytes()
+        return self.staged.read_bytes() if self.content is None else self.content
+
+    def on_disk(self) -> Path:
+        """The staged copy, written now where nobody asked before. Safe from several threads.
+
+        Raises ScannerError (`scanner.no-space`).
+        """
+        if self.content is not None:
+            with _staging:
+                if not self.staged.exists():
+                    self._write(self.staged, self.content)
+        return self.staged
+
+    def copy_to(self, target: Path) -> None:
+        """A copy or a link at `target`, whose folder is there. Raises ScannerError (`scanner.no-space`)."""
+        if self.content is not None:
+            self._write(target, self.content)
+            return
+        try:
+            os.link(self.staged, target)
+        except OSError:
+            self._write(target, self.read())
 
     @property
     def name(self) -> str:
@@ -55,6 +82,21 @@ class TreeFile(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the head holds a NUL byte and no UTF-16 byte order mark."""
         return b"\0" in self.head and not self.head.startswith((b"\xff\xfe", b"\xfe\xff"))
 
+    @staticmethod
+    def _write(target: Path, content: bytes) -> None:
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+        except OSError as error:
+            raise ScannerError(
+                "scanner.no-space",
+                f"a file cannot be staged: {error.strerror}",
+                hint="free some space, or set TMPDIR to a folder with room",
+            ) from error
+
+
+_staging = threading.Lock()
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -69,11 +111,18 @@ class Snapshot:
     files: Sequence[TreeFile]
     digest: str
     """SHA-256 over the sorted (path, digest) pairs, hex."""
-    by_staged: Mapping[Path, TreeFile] = field(repr=False, default_factory=dict)
+    by_place: Mapping[str, TreeFile] = field(repr=False, default_factory=dict)
 
     def at(self, staged: str | Path) -> TreeFile | None:
         """The file whose staged copy has this path, or None."""
-        return self.by_staged.get(Path(staged))
+        return self.by_place.get(os.path.relpath(staged, self.root))
+
+    def stage(self, folder: str = "") -> None:
+        """Put every file below a folder of the tree on disk, for a tool that reads it by itself."""
+        prefix = f"{folder}/" if folder else ""
+        for file in self.files:
+            if file.path.startswith(prefix):
+                file.on_disk()
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,6 +165,8 @@ class ScanJob:
     """Set when the run is being abandoned."""
     cache: Path | None = None
     """A folder that outlives the run, for what an engine makes once; None with `--no-cache`."""
+    results: Results = field(default_factory=Results)
+    """What earlier runs found in the same content; remembers nothing with `--no-cache`."""
     advance: Callable[[int], None] = lambda _: None
     """Called with how many further files are done."""
     started: float = field(default_factory=time.monotonic)
@@ -144,6 +195,18 @@ class Scanner(abc.ABC):
 
         Raises ScannerError when the engine is not installed.
         """
+
+    def engine(self) -> str:
+        """What its results hang on beside the content and the code here: the engine, as exactly as is known.
+
+        Raises ScannerError when the engine is not installed.
+        """
+        return self.version()
+
+    def inputs(self, snapshot: Snapshot, claimed: Sequence[TreeFile]) -> Sequence[TreeFile]:
+        """The files that the results hang on: those claimed, unless it looks at others too."""
+        del snapshot
+        return claimed
 
     @abc.abstractmethod
     def scan(self, job: ScanJob) -> ScanResult:

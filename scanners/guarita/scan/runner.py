@@ -12,6 +12,8 @@ from pathlib import Path
 from guarita.policy.gate.coverage import FileCoverage, FileStatus
 from guarita.policy.gate.finding import Finding, with_fingerprints
 from guarita.policy.gate.verdict import Problem, ScannerRun
+from guarita.scan.cache import Results, Store
+from guarita.scan.cache.facts import installation
 from guarita.scan.interface import Outcome, ScanJob, Scanner, ScannerError, ScanResult, TreeFile
 from guarita.scan.merge import merged
 from guarita.scan.tree import TakenSnapshot
@@ -50,12 +52,14 @@ def run(
     jobs: int,
     timeout: float,
     cache: Path | None = None,
+    store: Store | None = None,
     progress: Progress = lambda *_: None,
 ) -> Scanned:
     """Run every scanner over the files that it claims, side by side.
 
     `timeout` is in seconds, for each scanner. A scanner that is missing, crashes or hangs becomes a
-    problem, and its files end as unparseable; the others go on. On an interrupt all are ended.
+    problem, and its files end as unparseable; the others go on. On an interrupt all are ended. `cache` is
+    a folder for what engines make once, `store` holds what earlier runs found.
     """
     claimed = {scanner.name: [f for f in taken.snapshot.files if scanner.claims(f)] for scanner in scanners}
     stop = threading.Event()
@@ -73,9 +77,12 @@ def run(
         if files:
             folder = scratch / scanner.name
             folder.mkdir()
-            job = ScanJob(taken.snapshot, files, jobs, timeout, folder, stop, cache, advance)
             try:
-                result = scanner.scan(job)
+                results = (
+                    Results(store, installation(), scanner.name, scanner.engine()) if store else Results()
+                )
+                job = ScanJob(taken.snapshot, files, jobs, timeout, folder, stop, cache, results, advance)
+                result = _scanned(scanner, job)
             except ScannerError as error:
                 problem = Problem(
                     code=error.code, message=error.message, scanner=scanner.name, hint=error.hint or ""
@@ -93,6 +100,22 @@ def run(
             stop.set()
             raise
     return _joined(taken, parts)
+
+
+def _scanned(scanner: Scanner, job: ScanJob) -> ScanResult:
+    """The scanner's result: as it was where it has seen these very files, else anew."""
+    looked_at = scanner.inputs(job.snapshot, job.files)
+    facts = [fact for file in looked_at for fact in (file.path, file.digest)]
+    key = job.results.key("whole", str(len(job.files)), *facts)
+    if (known := job.results.get(key, ScanResult)) is not None:
+        job.advance(len(job.files))
+        return known
+    result = scanner.scan(job)
+    ends = (result.outcomes.get(file.path, SILENT) for file in job.files)
+    if not any(outcome.status.unknown for outcome in ends):
+        job.results.put(key, result)
+    job.results.confirm()
+    return result
 
 
 def _joined(taken: TakenSnapshot, parts: Sequence[_Part]) -> Scanned:

@@ -90,6 +90,19 @@ def find_kustomize(scratch: Path) -> Binary | None:
     return _find(("kubectl",), scratch, others=("kustomize", "kubectl"))
 
 
+def renderers() -> str:
+    """What renders here, as exactly as can be told without running it."""
+    found = standing(Kube())
+    if found.state is State.READY:
+        return f"{Kube().label} {found.version}"
+    said = []
+    for name in ("helm", "kustomize", "kubectl"):
+        if path := shutil.which(name):
+            status = Path(path).stat()
+            said.append(f"{path} {status.st_size} {status.st_mtime_ns}")
+    return " ".join(said)
+
+
 def _find(names: tuple[str, ...], scratch: Path, others: tuple[str, ...] = ()) -> Binary | None:
     found = standing(Kube())
     if found.state is State.READY and found.path is not None:

@@ -1,8 +1,9 @@
-"""Taking a snapshot: every file read once, hashed, and staged under a safe name."""
+"""Taking a snapshot: every file read once, hashed, and kept in memory or staged under a safe name."""
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from guarita.scan.tree.interface import Entry, EntryKind, Tree
 
 HEAD = 8192
 CHUNK = 1 << 20
+IN_MEMORY = 64 * 1024 * 1024
+"""Bytes of contents kept in memory; what comes after is staged at once. Most runs need few files on disk."""
 
 # Files by which the scanned tree would configure, or silence, the tools underneath.
 TOOL_FILES = re.compile(
@@ -48,7 +51,7 @@ def take_snapshot(
     max_file_size: int,
     excluded: Callable[[str], tuple[str, str] | None],
 ) -> TakenSnapshot:
-    """Read the tree's entries once into `scratch`, which the caller removes.
+    """Read the tree's entries once; what is staged stands in `scratch`, which the caller removes.
 
     `excluded` names the rule and the reason for a path that the policy leaves out, or None. Excluded
     files are hashed and not staged: the tree's digest covers them. Raises TreeError when the tree cannot
@@ -80,6 +83,7 @@ class _Taker:
         self._settled: list[FileCoverage] = []
         self._hash = hashlib.sha256(b"guarita.tree/1\n")
         self._folders: set[Path] = {root}
+        self._room = IN_MEMORY
 
     def take(self, entry: Entry) -> None:
         if entry.kind is EntryKind.FILE:
@@ -101,55 +105,77 @@ class _Taker:
             root=self.root,
             files=tuple(self._files),
             digest=self._hash.hexdigest(),
-            by_staged={file.staged: file for file in self._files},
+            by_place={file.place: file for file in self._files},
         )
         return TakenSnapshot(snapshot, tuple(self._settled))
 
     def _take_file(self, entry: Entry) -> None:
         exclusion = self._excluded(entry.path)
-        staged = None if exclusion else self._staged(entry.path)
+        place = "" if exclusion else "/".join(map(_safe_component, entry.path.split("/")))
         try:
-            size, digest, head, whole = self._copy(entry, staged)
+            read = self._read(entry, place)
         except _ReadError as error:
             self._record(entry, "")
             self._settle(entry, FileStatus.UNPARSEABLE, reason=f"cannot be read: {error}")
             return
-        self._record(entry, digest)
-        if exclusion or staged is None:
-            rule, reason = exclusion or ("", "")
+        self._record(entry, read.digest)
+        if exclusion:
+            rule, reason = exclusion
             self._settle(entry, FileStatus.EXCLUDED, rule=rule, reason=reason)
             return
-        file = TreeFile(path=entry.path, size=size, digest=digest, staged=staged, head=head)
-        if whole:
+        file = TreeFile(
+            path=entry.path,
+            size=read.size,
+            digest=read.digest,
+            staged=self.root / place,
+            place=place,
+            head=read.head,
+            content=read.content,
+        )
+        if read.size <= self._max:
             self._files.append(file)
         elif file.binary:
             self._settle(
-                entry, FileStatus.EXCLUDED, rule="large-binary", reason=f"{size} bytes of binary data"
+                entry, FileStatus.EXCLUDED, rule="large-binary", reason=f"{read.size} bytes of binary data"
             )
         else:
             self._settle(
                 entry,
                 FileStatus.UNPARSEABLE,
-                reason=f"{size} bytes, more than scan.max_file_size ({self._max}): raise it, or exclude the file by a rule",
+                reason=f"{read.size} bytes, more than scan.max_file_size ({self._max}): raise it, or exclude the file by a rule",
             )
 
-    def _copy(self, entry: Entry, staged: Path | None) -> tuple[int, str, bytes, bool]:
-        hasher, size, head, whole = hashlib.sha256(), 0, b"", True
+    def _read(self, entry: Entry, place: str) -> _Read:
+        """Read a file to its end; keep its content in memory while there is room, else staged at `place`."""
+        chunks = self._chunks(entry)
+        first = next(chunks, b"")
+        second = next(chunks, b"")
+        if not second:
+            kept = first if place and len(first) <= min(self._room, self._max) else None
+            if kept is not None:
+                self._room -= len(kept)
+            elif place and len(first) <= self._max:
+                self._staged(place).write_bytes(first)
+            return _Read(len(first), hashlib.sha256(first).hexdigest(), first[:HEAD], kept)
+        staged = self._staged(place) if place else None
+        size, digest = self._copy(itertools.chain((first, second), chunks), staged)
+        if staged and size > self._max:
+            staged.unlink()
+        return _Read(size, digest, first[:HEAD], None)
+
+    def _copy(self, chunks: Iterable[bytes], staged: Path | None) -> tuple[int, str]:
+        hasher, size = hashlib.sha256(), 0
         sink = staged.open("wb") if staged else None
         try:
-            for chunk in self._chunks(entry):
+            for chunk in chunks:
                 hasher.update(chunk)
                 size += len(chunk)
-                head = head or chunk[:HEAD]
-                whole = whole and size <= self._max
-                if sink and whole:
+                if sink and size <= self._max:
                     sink.write(chunk)
         finally:
             if sink:
                 sink.close()
-        if staged and not whole:
-            staged.unlink()
-        return size, hasher.hexdigest(), head, whole
+        return size, hasher.hexdigest()
 
     def _chunks(self, entry: Entry) -> Iterator[bytes]:
         try:
@@ -159,8 +185,8 @@ class _Taker:
         except OSError as error:
             raise _ReadError(error.strerror or str(error)) from error
 
-    def _staged(self, path: str) -> Path:
-        staged = self.root.joinpath(*map(_safe_component, path.split("/")))
+    def _staged(self, place: str) -> Path:
+        staged = self.root / place
         if staged.parent not in self._folders:
             staged.parent.mkdir(parents=True, exist_ok=True)
             self._folders.add(staged.parent)
@@ -172,6 +198,16 @@ class _Taker:
 
     def _settle(self, entry: Entry, status: FileStatus, *, rule: str = "", reason: str = "") -> None:
         self._settled.append(FileCoverage(path=entry.path, status=status, rule=rule, reason=reason))
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What reading a file gave."""
+
+    size: int
+    digest: str
+    head: bytes
+    content: bytes | None
 
 
 class _ReadError(Exception):

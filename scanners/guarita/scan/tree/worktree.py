@@ -50,6 +50,12 @@ class Folder(Tree):
                 raise OSError(0, "no longer a regular file")
             yield stream
 
+    def holds(self, folder: Path) -> bool:
+        """Whether the tree brings along anything at or below a folder of it: whatever git tracks, or all without git."""
+        if not self._repository:
+            return any(folder.iterdir())
+        return bool(git.ask(self.root, "ls-files", "-z", "--", str(folder)))
+
     def _revision(self) -> str:
         commit = git.answer(self.root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
         if not commit:

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from guarita.scan.interface import ScanJob, ScannerError
 from guarita.scan.process import Worker, neutral_environment
-from guarita.scan.tools import checkov_python
+from guarita.scan.tools import Checkov, checkov_python
 
 BOOT = Path(__file__).parent / "engine" / "boot.py"
 START_TIMEOUT = 120.0
@@ -25,6 +25,12 @@ def engine_version(scanner: str) -> str:
     return f"checkov {_python(scanner)[1]}"
 
 
+def engine_identity(scanner: str) -> str:
+    """The version, the interpreter and the lock of the environment. Raises ScannerError (`scanner.missing`)."""
+    python, version = _python(scanner)
+    return f"checkov {version} {python} {Checkov().label}"
+
+
 class Engine:
     """One worker for one scanner. Not for several threads."""
 
@@ -34,7 +40,7 @@ class Engine:
         self._worker: Worker | None = None
         self._deaths = 0
         self.generation = 0
-        """Counts the workers: what an earlier one was told is forgotten."""
+        """Counts the workers."""
 
     def __enter__(self) -> Self:
         return self
@@ -48,8 +54,8 @@ class Engine:
     def ask(self, request: dict[str, Any], timeout: float = FILE_TIMEOUT) -> dict[str, Any]:
         """The worker's answer, with `error` where it could not judge what it was asked about.
 
-        A request that ends the worker gets such an error too, with `died`; the next one goes to a new worker,
-        which knows nothing of what was asked before.
+        A request that ends the worker gets such an error too, with `died`; the next one goes to a new worker.
+        No answer hangs on what was asked before.
         Raises ScannerError where checkov is missing or does not start, where the run is stopped or out of
         time, and where workers keep ending.
         """

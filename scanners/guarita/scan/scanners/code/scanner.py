@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import queue
 import re
 import sys
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
@@ -15,10 +15,12 @@ from guarita.policy.gate.finding import Finding, Location, Suppression
 from guarita.policy.severity import load_table
 from guarita.scan.interface import SCANNED, Outcome, ScanJob, Scanner, ScannerError, ScanResult, TreeFile
 from guarita.scan.process import Worker, neutral_environment
+from guarita.scan.scanners.perfile import PerFile
 
 WORKER = "guarita.scan.scanners.code.worker"
 FILE_TIMEOUT = 60.0
 """Seconds for one file."""
+NOTEBOOK = ".ipynb"
 PASSWORDS = {"B105", "B106", "B107"}
 """Checks whose own message and code hold the password that they found."""
 
@@ -38,23 +40,32 @@ class CodeScanner(Scanner):
         return f"bandit {version('bandit')} on Python {sys.version_info[0]}.{sys.version_info[1]}"
 
     def scan(self, job: ScanJob) -> ScanResult:
-        shards = [job.files[index :: job.jobs] for index in range(job.jobs)]
-        with ThreadPoolExecutor(job.jobs) as pool:
-            parts = list(pool.map(lambda shard: _scan_shard(job, shard), shards))
-        findings = tuple(finding for found, _ in parts for finding in found)
-        outcomes = {path: outcome for _, ended in parts for path, outcome in ended.items()}
-        return ScanResult(findings=findings, outcomes=outcomes, tool=self.version())
+        ends = PerFile(job, lambda file: (_kind(file),))
+        # The large ones first, so that none of them is alone at the end.
+        files: queue.SimpleQueue[TreeFile] = queue.SimpleQueue()
+        left = ends.unknown()
+        for file in sorted(left, key=lambda file: -file.size):
+            files.put(file)
+        workers = min(job.jobs, len(left))
+        if workers:
+            with ThreadPoolExecutor(workers) as pool:
+                for done in [pool.submit(_judge, job, files, ends) for _ in range(workers)]:
+                    done.result()
+        return ends.result(self.version())
 
 
-def _scan_shard(job: ScanJob, shard: Sequence[TreeFile]) -> tuple[list[Finding], dict[str, Outcome]]:
-    findings: list[Finding] = []
-    outcomes: dict[str, Outcome] = {}
+def _judge(job: ScanJob, files: queue.SimpleQueue[TreeFile], ends: PerFile) -> None:
+    """Take files from the queue until it is empty, with one worker at a time."""
     worker: Worker | None = None
     try:
-        for file in shard:
+        while True:
+            try:
+                file = files.get_nowait()
+            except queue.Empty:
+                return
             worker = worker or _worker(job)
             try:
-                request = {"path": str(file.staged), "notebook": file.suffix == ".ipynb"}
+                request = {"path": str(file.on_disk()), "notebook": _kind(file) == NOTEBOOK}
                 answer = worker.request(request, min(FILE_TIMEOUT, job.remaining))
             except ScannerError as error:
                 if error.code == "scanner.stopped" or not job.remaining:
@@ -63,13 +74,15 @@ def _scan_shard(job: ScanJob, shard: Sequence[TreeFile]) -> tuple[list[Finding],
                 worker = None
                 answer = {"error": error.message}
             reason = answer.get("error")
-            outcomes[file.path] = Outcome(status=FileStatus.UNPARSEABLE, reason=reason) if reason else SCANNED
-            findings.extend(_finding(file, issue) for issue in answer.get("findings", ()))
-            job.advance(1)
+            outcome = Outcome(status=FileStatus.UNPARSEABLE, reason=reason) if reason else SCANNED
+            ends.settle(file, (_finding(file, issue) for issue in answer.get("findings", ())), outcome)
     finally:
         if worker is not None:
             worker.close()
-    return findings, outcomes
+
+
+def _kind(file: TreeFile) -> str:
+    return NOTEBOOK if file.suffix == NOTEBOOK else ".py"
 
 
 def _worker(job: ScanJob) -> Worker:

@@ -21,6 +21,8 @@ from bandit.core import config
 from guarita.scan.scanners.code.notebook import Module, NotebookError, module_of
 from guarita.scan.scanners.code.visitor import issues_of
 
+NAME = "module.py"
+"""What bandit calls every file: no result hangs on where a file stands."""
 MEMORY = 2 * 1024**3
 """Bytes of address space; a file that makes the parser want more is unparseable."""
 
@@ -43,25 +45,25 @@ def scan(profile: config.BanditConfig, request: dict[str, Any]) -> dict[str, Any
     """Scan one file: `findings`, or `error` where Python cannot parse it."""
     content = Path(request["path"]).read_bytes()
     if not request.get("notebook"):
-        return scan_module(profile, request["path"], content)
+        return scan_module(profile, content)
     try:
         module = module_of(content)
     except NotebookError as error:
         return {"error": str(error)}
-    answer = scan_module(profile, request["path"], module.text.encode())
+    answer = scan_module(profile, module.text.encode())
     for finding in answer.get("findings", ()):
         _to_cell(finding, module)
     return answer
 
 
-def scan_module(profile: config.BanditConfig, path: str, content: bytes) -> dict[str, Any]:
-    """Scan Python source; `path` is what bandit calls it."""
+def scan_module(profile: config.BanditConfig, content: bytes) -> dict[str, Any]:
+    """Scan Python source."""
     try:
         tree = ast.parse(content)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return {"error": _reason(error)}
     try:
-        issues = issues_of(profile, path, content, tree)
+        issues = issues_of(profile, NAME, content, tree)
         # Most files have no issue: what places one is made only for those that have.
         scopes = _scopes(tree) if issues else []
         comments = _nosec(content) if b"nosec" in content else {}

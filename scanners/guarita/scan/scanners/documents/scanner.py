@@ -16,6 +16,7 @@ from guarita.policy.severity import load_table
 from guarita.scan.interface import SCANNED, Outcome, ScanJob, Scanner, ScannerError, ScanResult, TreeFile
 from guarita.scan.process import scanner_errors
 from guarita.scan.scanners.documents.claims import is_document
+from guarita.scan.scanners.perfile import PerFile
 
 FILE_TIMEOUT = 60.0
 """Seconds for one document, and one more for each `FILE_SPEED` bytes of it."""
@@ -46,37 +47,34 @@ class DocumentsScanner(Scanner):
 
     def scan(self, job: ScanJob) -> ScanResult:
         tool = self.version()
+        ends = PerFile(job, lambda file: (_name(file),))
         # The large ones first, so that none of them is alone at the end.
         files: queue.SimpleQueue[TreeFile] = queue.SimpleQueue()
-        for file in sorted(job.files, key=lambda file: -file.size):
+        left = ends.unknown()
+        for file in sorted(left, key=lambda file: -file.size):
             files.put(file)
-        readers = max(1, min(job.jobs, len(job.files)))
-        with ThreadPoolExecutor(readers) as pool:
-            parts = [part.result() for part in [pool.submit(_read, job, files) for _ in range(readers)]]
-        return ScanResult(
-            findings=tuple(finding for found, _ in parts for finding in found),
-            outcomes={path: outcome for _, ended in parts for path, outcome in ended.items()},
-            tool=tool,
-        )
+        readers = min(job.jobs, len(left))
+        if readers:
+            with ThreadPoolExecutor(readers) as pool:
+                for done in [pool.submit(_read, job, files, ends) for _ in range(readers)]:
+                    done.result()
+        return ends.result(tool)
 
 
-def _read(job: ScanJob, files: queue.SimpleQueue[TreeFile]) -> tuple[list[Finding], dict[str, Outcome]]:
+def _read(job: ScanJob, files: queue.SimpleQueue[TreeFile], ends: PerFile) -> None:
     """Take documents from the queue until it is empty, with one worker at a time."""
-    findings: list[Finding] = []
-    outcomes: dict[str, Outcome] = {}
     with scanner_errors(), _reader(job) as reader:
         while True:
             try:
                 file = files.get_nowait()
             except queue.Empty:
-                return findings, outcomes
+                return
             found, read = _one(job, reader, file)
             reason = read.error
             if not reason and sum(read.counts.values()) > MOST:
                 reason = f"it holds more than {MOST} data, of which the first are reported"
-            outcomes[file.path] = Outcome(status=FileStatus.UNPARSEABLE, reason=reason) if reason else SCANNED
-            findings += (_finding(file, one) for one in found)
-            job.advance(1)
+            outcome = Outcome(status=FileStatus.UNPARSEABLE, reason=reason) if reason else SCANNED
+            ends.settle(file, (_finding(file, one) for one in found), outcome)
 
 
 def _one(job: ScanJob, reader: Reader, file: TreeFile) -> tuple[list[Found], Read]:
@@ -84,8 +82,8 @@ def _one(job: ScanJob, reader: Reader, file: TreeFile) -> tuple[list[Found], Rea
     reader.start(min(START_TIMEOUT, job.remaining))
     found: list[Found] = []
     timeout = min(_timeout(file), job.remaining)
-    with file.staged.open("rb") as document:
-        order = Order(name=_safe(file.name), seconds=_timeout(file))
+    with file.on_disk().open("rb") as document:
+        order = Order(name=_name(file), seconds=_timeout(file))
         read = reader.read(order, [document.fileno()], timeout, found=_first(found))
     if not job.remaining:
         raise ScannerError("scanner.hung", "documents: there was no time left", hint="raise scan.timeout")
@@ -106,9 +104,9 @@ def _reader(job: ScanJob) -> Reader:
     return Reader(Setup(), scratch=job.scratch, stop=job.stop)
 
 
-def _safe(name: str) -> str:
-    """A name that JSON can carry; only its ending counts."""
-    return name.encode("utf-8", "replace").decode("utf-8")
+def _name(file: TreeFile) -> str:
+    """What the reader is told of the name: its ending alone, so that no result hangs on the rest."""
+    return f"document{file.suffix}".encode("utf-8", "replace").decode("utf-8")
 
 
 def _finding(file: TreeFile, found: Found) -> Finding:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 
 from guarita.policy.gate.coverage import FileStatus
 from guarita.scan.interface import SCANNED, Outcome, ScanJob, Scanner, ScanResult, TreeFile
-from guarita.scan.scanners.checkov import Engine, engine_version, to_findings
+from guarita.scan.scanners.checkov import Engine, ask_about, engine_identity, engine_version, to_findings
 from guarita.scan.scanners.infrastructure import terraform
 from guarita.scan.scanners.infrastructure.claims import Kind, kind_of, looks_like_template, may_be_template
 
@@ -37,6 +37,9 @@ class InfrastructureScanner(Scanner):
     def version(self) -> str:
         return engine_version(self.name)
 
+    def engine(self) -> str:
+        return engine_identity(self.name)
+
     def scan(self, job: ScanJob) -> ScanResult:
         by_kind: defaultdict[Kind, list[TreeFile]] = defaultdict(list)
         for file in job.files:
@@ -56,23 +59,23 @@ class InfrastructureScanner(Scanner):
             compose = by_kind.pop(Kind.COMPOSE, [])
             known = {file.path for file in compose}
             for file in compose:
-                outcomes[file.path] = _judge_compose(engine, file, known, answers)
+                outcomes[file.path] = _judge_compose(engine, job, file, known, answers)
                 job.advance(1)
             for kind, files in by_kind.items():
                 for file in files:
-                    outcomes[file.path] = _judge(engine, kind, file, answers)
+                    outcomes[file.path] = _judge(engine, job, kind, file, answers)
                     job.advance(1)
-        found_in = {str(file.staged): file for file in job.files}
-        return ScanResult(
-            findings=tuple(to_findings(self.name, answers, found_in)), outcomes=outcomes, tool=tool
-        )
+        findings = to_findings(self.name, answers, job.snapshot.by_place)
+        return ScanResult(findings=tuple(findings), outcomes=outcomes, tool=tool)
 
 
-def _judge_compose(engine: Engine, file: TreeFile, known: set[str], answers: list[dict[str, Any]]) -> Outcome:
+def _judge_compose(
+    engine: Engine, job: ScanJob, file: TreeFile, known: set[str], answers: list[dict[str, Any]]
+) -> Outcome:
     """Judge a Compose file. `known` are the paths of all, each of which is judged by itself."""
-    answer = engine.ask({"op": "compose", "path": str(file.staged), "key": str(file.staged)})
+    answer = ask_about(engine, job, file, op="compose")
     if answer.get("none"):
-        return _judge(engine, Kind.TEMPLATE, file, answers)
+        return _judge(engine, job, Kind.TEMPLATE, file, answers)
     answers += answer.get("findings", ())
     folder = file.path.rpartition("/")[0]
     elsewhere = any(
@@ -84,10 +87,12 @@ def _judge_compose(engine: Engine, file: TreeFile, known: set[str], answers: lis
     return SCANNED
 
 
-def _judge(engine: Engine, kind: Kind, file: TreeFile, answers: list[dict[str, Any]]) -> Outcome:
+def _judge(
+    engine: Engine, job: ScanJob, kind: Kind, file: TreeFile, answers: list[dict[str, Any]]
+) -> Outcome:
     if kind is Kind.TEMPLATE and not may_be_template(file.read()):
         return NOT_A_TEMPLATE
-    answer = engine.ask(_request(kind, file))
+    answer = ask_about(engine, job, file, **_question(kind))
     answers += answer.get("findings", ())
     if answer.get("error") and kind is Kind.TEMPLATE and not looks_like_template(file.read()):
         # Whoever claims all YAML says that it cannot be parsed; nothing shows that it is ours.
@@ -97,10 +102,9 @@ def _judge(engine: Engine, kind: Kind, file: TreeFile, answers: list[dict[str, A
     return NOT_A_TEMPLATE if answer.get("none") else SCANNED
 
 
-def _request(kind: Kind, file: TreeFile) -> dict[str, Any]:
-    base = {"path": str(file.staged), "key": str(file.staged)}
+def _question(kind: Kind) -> dict[str, str]:
     if kind is Kind.DOCKERFILE:
-        return {"op": "dockerfile", **base}
+        return {"op": "dockerfile"}
     if kind in {Kind.TEMPLATE, Kind.ROLE, Kind.BICEP}:
-        return {"op": "template", "kind": kind.value, **base}
-    return {"op": "pipeline", "kind": kind.value, **base}
+        return {"op": "template", "kind": kind.value}
+    return {"op": "pipeline", "kind": kind.value}

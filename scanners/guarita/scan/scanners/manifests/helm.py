@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from guarita.policy.gate.coverage import FileStatus
 from guarita.scan.interface import SCANNED, Outcome, ScanJob, TreeFile
-from guarita.scan.scanners.checkov import Engine
+from guarita.scan.scanners.checkov import Engine, ask_together
 from guarita.scan.scanners.manifests.claims import CHART
-from guarita.scan.scanners.manifests.plain import judge_group, unparseable
+from guarita.scan.scanners.manifests.plain import unparseable
 from guarita.scan.scanners.manifests.render import render
 from guarita.scan.tools import Binary, find_helm
 
@@ -81,48 +83,75 @@ def judge(engine: Engine, job: ScanJob, charts: Sequence[Chart]) -> Rendered:
         outcomes = {file.path: WITHOUT_HELM for chart in charts for file in chart.inputs}
         return Rendered(outcomes=outcomes)
     helm = _Helm(engine, job, binary)
-    ends: dict[str, Outcome] = {}
+    judged = []
     for number, chart in enumerate(charts):
-        ends |= helm.judge(chart, job.scratch / f"chart-{number}")
+        judged.append(helm.judge(chart, job.scratch / f"chart-{number}"))
         job.advance(len(chart.inputs))
+    filled = {path for one in judged for path in one.filled}
     # A library's or a subchart's template may have been rendered by the chart around it.
     ends = {
-        path: SCANNED if outcome is RENDERS_NOTHING and path in helm.filled else outcome
-        for path, outcome in ends.items()
+        path: SCANNED if outcome == RENDERS_NOTHING and path in filled else outcome
+        for one in judged
+        for path, outcome in one.ends.items()
     }
-    return Rendered(list(_merged(helm.answers)), ends, [str(binary)])
+    return Rendered(list(_merged(found for one in judged for found in one.answers)), ends, [str(binary)])
+
+
+class _Judged(msgspec.Struct):
+    """What came of one chart."""
+
+    answers: list[dict[str, Any]]
+    ends: dict[str, Outcome]
+    filled: set[str]
+    """The templates that rendered to something."""
 
 
 class _Helm:
-    """helm on one tree, and what it has shown so far."""
+    """helm on one tree."""
 
     def __init__(self, engine: Engine, job: ScanJob, binary: Binary) -> None:
         self._engine = engine
         self._job = job
         self._binary = binary
-        self.answers: list[dict[str, Any]] = []
-        self.filled: set[str] = set()
-        """The templates that rendered to something."""
 
-    def judge(self, chart: Chart, scratch: Path) -> dict[str, Outcome]:
+    def judge(self, chart: Chart, scratch: Path) -> _Judged:
         """Render a chart with all its values, and give each of its files its end."""
+        prefix = f"{chart.folder}/" if chart.folder else ""
+        facts = [
+            fact
+            for file in self._job.snapshot.files
+            if file.path.startswith(prefix)
+            for fact in (file.path, file.digest)
+        ]
+        key = self._job.results.key("chart", str(self._binary), chart.folder, *facts)
+        known = self._job.results.get(key, _Judged)
+        if known is not None:
+            return known
+        self._job.snapshot.stage(chart.folder)
+        judged = _Judged([], {}, set())
+        judged.ends = self._ends(chart, scratch, judged)
+        if not any(outcome.status.unknown for outcome in judged.ends.values()):
+            self._job.results.put(key, judged)
+        return judged
+
+    def _ends(self, chart: Chart, scratch: Path, judged: _Judged) -> dict[str, Outcome]:
         ends = dict.fromkeys((file.path for file in chart.inputs), SCANNED)
         silent = {file.path: RENDERS_NOTHING for file in chart.templates if not _is_partial(file)}
         if self._read(chart.staged / CHART).get("type") == "library":
             return ends | silent
         scratch.mkdir()
-        problems = [self._variant(chart, scratch / "default.yaml", [])]
+        problems = [self._variant(chart, judged, scratch / "default.yaml", [])]
         for number, file in enumerate(chart.values):
             if file.name != "values.yaml":
-                problem = self._variant(chart, scratch / f"{number}.yaml", ["-f", file.staged])
+                problem = self._variant(chart, judged, scratch / f"{number}.yaml", ["-f", file.staged])
                 problems.append(problem)
                 if problem:
                     ends[file.path] = unparseable(problem)
         if all(problems):
             return dict.fromkeys(ends, unparseable(problems[0]))
-        if silent.keys() - self.filled:
-            self._switched_on(chart, scratch, silent.keys() - self.filled)
-        ends |= {path: outcome for path, outcome in silent.items() if path not in self.filled}
+        if silent.keys() - judged.filled:
+            self._switched_on(chart, judged, scratch, silent.keys() - judged.filled)
+        ends |= {path: outcome for path, outcome in silent.items() if path not in judged.filled}
         return ends | {
             file.path: unparseable("it asks the cluster (lookup), so what it renders is not known")
             for file in chart.templates
@@ -130,26 +159,29 @@ class _Helm:
         }
 
     def _variant(
-        self, chart: Chart, output: Path, extra: list[str | Path], only: Collection[str] | None = None
+        self,
+        chart: Chart,
+        judged: _Judged,
+        output: Path,
+        extra: list[str | Path],
+        only: Collection[str] | None = None,
     ) -> str:
         """Render once and judge, `only` some templates where these are given. Gives what went wrong."""
         command = [self._binary.path, "template", RELEASE, chart.staged, *extra]
         if problem := render(command, output, self._job, "manifests"):
             return _said(problem)
-        group = str(output)
-        request = {"op": "manifest", "path": group, "key": group, "group": group, "sources": True}
-        answer = self._engine.ask(request)
+        answer = self._engine.ask({"op": "manifest", "path": str(output), "key": CHART, "sources": True})
         if "error" in answer:
             return f"what helm renders cannot be judged: {answer['error']}"
-        for found in [*answer["findings"], *judge_group(self._engine, self._job, group)]:
+        for found in [*answer["findings"], *ask_together(self._engine, self._job, answer["together"])]:
             file = self._place(chart, found)
             if file is not None and (only is None or file.path in only):
-                self.answers.append(found)
+                judged.answers.append(found)
         sources = (self._template(chart, source) for source in answer["sources"])
-        self.filled.update(file.path for file in sources if file is not None)
+        judged.filled.update(file.path for file in sources if file is not None)
         return ""
 
-    def _switched_on(self, chart: Chart, scratch: Path, templates: Collection[str]) -> None:
+    def _switched_on(self, chart: Chart, judged: _Judged, scratch: Path, templates: Collection[str]) -> None:
         """Judge templates that render nothing with what is switched off in the values switched on."""
         default = next((file for file in chart.values if file.name == "values.yaml"), None)
         values = self._read(default.staged) if default else {}
@@ -157,7 +189,7 @@ class _Helm:
         if changed != values:
             target = scratch / "values.json"
             target.write_text(json.dumps(changed), encoding="utf-8")
-            self._variant(chart, scratch / "on.yaml", ["-f", target], templates)
+            self._variant(chart, judged, scratch / "on.yaml", ["-f", target], templates)
 
     def _template(self, chart: Chart, source: str) -> TreeFile | None:
         """The file of the tree that helm means by a source: the chart's name, then a path inside it."""
@@ -170,7 +202,7 @@ class _Helm:
             text = file.read().decode("utf-8", "replace")
             match = re.search(rf"^[ \t]*kind:[ \t]*[\"']?{re.escape(found['kind'])}\b", text, re.MULTILINE)
             line = text.count("\n", 0, match.end()) + 1 if match else 1
-            found.update(key=str(file.staged), line=line, end_line=line)
+            found.update(key=file.place, line=line, end_line=line)
         return file
 
     def _read(self, path: Path) -> dict[str, Any]:

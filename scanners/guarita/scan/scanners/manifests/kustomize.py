@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from guarita.policy.gate.coverage import FileStatus
 from guarita.scan.interface import SCANNED, Outcome, ScanJob, TreeFile
-from guarita.scan.scanners.checkov import Engine
-from guarita.scan.scanners.manifests.plain import Plain, judge_group, unparseable
+from guarita.scan.scanners.checkov import Engine, ask_together
+from guarita.scan.scanners.manifests.plain import Plain, unparseable
 from guarita.scan.scanners.manifests.references import Reference, references_of
 from guarita.scan.scanners.manifests.render import render
 from guarita.scan.tools import Binary, find_kustomize
@@ -22,6 +24,15 @@ WITHOUT_BINARY = Outcome(
 )
 TOP = "resources: [{folder}]\nbuildMetadata: [originAnnotations]\n"
 COMPONENT = "Component"
+KIND = "Kustomization"
+
+
+class _Said(msgspec.Struct, frozen=True):
+    """What a kustomization says: its kind, why it cannot be built, what it names."""
+
+    kind: str = KIND
+    problem: str = ""
+    references: tuple[Reference, ...] = ()
 
 
 @dataclass
@@ -29,7 +40,7 @@ class Kustomization:
     """One kustomization of the tree."""
 
     file: TreeFile
-    kind: str = "Kustomization"
+    kind: str = KIND
     problem: str = ""
     """Why it is not built."""
     references: list[Reference] = field(default_factory=list)
@@ -75,13 +86,8 @@ def plan(engine: Engine, job: ScanJob, files: Sequence[TreeFile]) -> Plan:
     by_folder: dict[str, Kustomization] = {}
     for file in files:
         known = Kustomization(file)
-        answer = engine.ask({"op": "read", "path": str(file.staged), "unique": True})
-        documents = [data for data in answer.get("documents", ()) if data is not None]
-        if "error" in answer or len(documents) != 1 or not isinstance(documents[0], dict):
-            known.problem = answer.get("error") or "it is not one mapping"
-        else:
-            known.kind = str(documents[0].get("kind", known.kind))
-            known.problem, known.references = references_of(documents[0], known.folder)
+        said = _said_by(engine, job, file)
+        known.kind, known.problem, known.references = said.kind, said.problem, list(said.references)
         for reference in known.references:
             if reference.path not in paths and reference.path not in folders:
                 known.problem = known.problem or "it names what is not in the tree; nothing is fetched"
@@ -90,6 +96,22 @@ def plan(engine: Engine, job: ScanJob, files: Sequence[TreeFile]) -> Plan:
         by_folder[known.folder] = known
     patches = {r.path for known in by_folder.values() for r in known.references if r.patch}
     return Plan(by_folder, frozenset(patches))
+
+
+def _said_by(engine: Engine, job: ScanJob, file: TreeFile) -> _Said:
+    """What a kustomization says of itself. Only this is remembered: it may hold secrets beside it."""
+    key = job.results.key("kustomization", file.path, file.digest)
+    if (known := job.results.get(key, _Said)) is not None:
+        return known
+    answer = engine.ask({"op": "read", "path": str(file.on_disk()), "unique": True})
+    documents = [data for data in answer.get("documents", ()) if data is not None]
+    if "error" in answer or len(documents) != 1 or not isinstance(documents[0], dict):
+        return _Said(problem=answer.get("error") or "it is not one mapping")
+    problem, references = references_of(documents[0], file.path.rpartition("/")[0])
+    said = _Said(str(documents[0].get("kind", KIND)), problem, tuple(references))
+    if not problem:
+        job.results.put(key, said)
+    return said
 
 
 def judge(engine: Engine, job: ScanJob, planned: Plan, plain: Plain) -> Built:
@@ -108,7 +130,7 @@ def judge(engine: Engine, job: ScanJob, planned: Plan, plain: Plain) -> Built:
         if current.kind != COMPONENT:
             below = planned.below(current)
             problem = next((item.problem for item in below.values() if item.problem), "")
-            problem = problem or builder.build(current)
+            problem = problem or builder.build(current, _inputs(job, below.values()))
             built.outcomes[current.file.path] = unparseable(problem) if problem else SCANNED
             for item in below.values():
                 for path in (item.file.path, *(reference.path for reference in item.references)):
@@ -134,12 +156,25 @@ def _settle(built: Built, planned: Plan, plain: Plain, users: Mapping[str, Seque
             built.outcomes[path] = SCANNED
 
 
+def _inputs(job: ScanJob, below: Iterable[Kustomization]) -> list[TreeFile]:
+    """All files that a build may read: those below the folders of its kustomizations, and those they name."""
+    below = list(below)
+    folders = tuple(f"{item.folder}/" if item.folder else "" for item in below)
+    named = {reference.path for item in below for reference in item.references}
+    return [file for file in job.snapshot.files if file.path.startswith(folders) or file.path in named]
+
+
+class _NotBuiltError(Exception):
+    """Why a kustomization could not be built or judged."""
+
+
 class _Builder:
     """kubectl on one tree, and what is reported so far."""
 
     def __init__(self, engine: Engine, job: ScanJob, binary: Binary, answers: list[dict[str, Any]]) -> None:
         self._engine = engine
         self._job = job
+        self._binary = binary
         self._command = [binary.path, "build" if binary.path.name == "kustomize" else "kustomize"]
         self._answers = answers
         self._known: defaultdict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
@@ -147,29 +182,45 @@ class _Builder:
             self._known[_key(answer, answer["key"])].append(answer)
         self._builds = 0
 
-    def build(self, current: Kustomization) -> str:
+    def build(self, current: Kustomization, inputs: Sequence[TreeFile]) -> str:
         """Build one, judge it, report what nobody reported yet. Gives what went wrong, or nothing."""
+        facts = [fact for file in inputs for fact in (file.path, file.digest)]
+        key = self._job.results.key("build", str(self._binary), current.file.path, *facts)
+        findings = self._job.results.get(key, list[dict[str, Any]])
+        if findings is None:
+            try:
+                findings = self._built(current, inputs)
+            except _NotBuiltError as error:
+                return str(error)
+            self._job.results.put(key, findings)
+        for found in findings:
+            self._report(current, found, _key(found, found["origin"]))
+        return ""
+
+    def _built(self, current: Kustomization, inputs: Sequence[TreeFile]) -> list[dict[str, Any]]:
+        """The findings in what comes of a kustomization, each with the place that it comes from as `origin`."""
         self._builds += 1
         folder = self._job.scratch / f"build-{self._builds}"
         folder.mkdir()
+        for file in inputs:
+            file.on_disk()
         target = os.path.relpath(current.file.staged.parent, folder)
         (folder / "kustomization.yaml").write_text(TOP.format(folder=_quoted(target)), encoding="utf-8")
         output = folder / "output.yaml"
         if said := render([*self._command, folder], output, self._job, "manifests"):
-            return _said(said)
-        group = str(output)
-        answer = self._engine.ask({"op": "manifest", "path": group, "key": group, "group": group})
+            raise _NotBuiltError(_said(said))
+        answer = self._engine.ask({"op": "manifest", "path": str(output), "key": current.file.place})
         if "error" in answer:
-            return f"what it builds cannot be judged: {answer['error']}"
-        place = str(current.file.staged)
-        for found in [*answer["findings"], *judge_group(self._engine, self._job, group)]:
-            origin = os.path.normpath(folder / found["origin"]) if found["origin"] else place
-            self._report(current, found, _key(found, origin))
-        return ""
+            raise _NotBuiltError(f"what it builds cannot be judged: {answer['error']}")
+        findings = [*answer["findings"], *ask_together(self._engine, self._job, answer["together"])]
+        for found in findings:
+            origin = os.path.normpath(folder / found["origin"]) if found["origin"] else current.file.staged
+            found["origin"] = os.path.relpath(origin, self._job.snapshot.root)
+        return findings
 
     def _report(self, current: Kustomization, found: dict[str, Any], key: tuple[str, ...]) -> None:
         """Report a finding at the kustomization, unless it came from below: then note that it is there too."""
-        place = str(current.file.staged)
+        place = current.file.place
         name = _name(found)
         # A kustomization may put words before and after a name.
         for known in self._known[key]:

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from guarita.policy.gate.coverage import FileStatus
-from guarita.scan.interface import SCANNED, Outcome, ScanJob, ScannerError, TreeFile
-from guarita.scan.scanners.checkov import Engine
+from guarita.scan.interface import SCANNED, Outcome, ScanJob, TreeFile
+from guarita.scan.scanners.checkov import Engine, ask_about, ask_together
 from guarita.scan.scanners.manifests.claims import has_expressions, is_template, may_hold_objects
 
-GROUP = "tree"
 NOT_A_MANIFEST = Outcome(
     status=FileStatus.EXCLUDED, rule="not-a-manifest", reason="it holds no Kubernetes object"
 )
@@ -42,57 +41,22 @@ def judge(engine: Engine, job: ScanJob, files: Iterable[TreeFile], patches: Coll
     Raises ScannerError when the engine is missing, does not start, or cannot judge all of them together.
     """
     plain = Plain()
-    asked: list[tuple[dict[str, Any], int]] = []
+    together: list[dict[str, Any]] = []
     for file in files:
         content = file.read()
         early = _without_engine(file, content)
         if early is not None:
             plain.outcomes[file.path] = early
         else:
-            request = {
-                "op": "manifest",
-                "path": str(file.staged),
-                "key": str(file.staged),
-                "group": GROUP,
-                "fragments": file.path in patches,
-            }
-            answer = engine.ask(request)
-            if not answer.get("died"):
-                asked.append((request, engine.generation))
+            answer = ask_about(engine, job, file, op="manifest", fragments=file.path in patches)
+            together += answer.get("together", ())
             plain.answers += answer.get("findings", ())
             plain.outcomes[file.path] = _outcome(file, content, answer)
             if answer.get("fragments"):
                 plain.fragments.add(file.path)
         job.advance(1)
-    if asked:
-        plain.answers += _together(engine, job, asked)
+    plain.answers += ask_together(engine, job, together)
     return plain
-
-
-def _together(engine: Engine, job: ScanJob, asked: list[tuple[dict[str, Any], int]]) -> list[dict[str, Any]]:
-    engine.ask({"op": "hello"})
-    for request, generation in asked:
-        # An earlier worker knew this file and is gone. What ends its worker now ends the run below.
-        if generation != engine.generation:
-            engine.ask(request)
-    return judge_group(engine, job, GROUP, files=len(asked))
-
-
-def judge_group(engine: Engine, job: ScanJob, group: str, files: int = 1) -> list[dict[str, Any]]:
-    """The findings over all objects of a group of so many files together.
-
-    Raises ScannerError where that failed, or where the worker does not know all of the files.
-    """
-    answer = engine.ask({"op": "graph", "group": group}, timeout=job.remaining)
-    if "error" not in answer and answer["files"] != files:
-        answer = {"error": f"it knew {answer['files']} of {files} files"}
-    if "error" in answer:
-        raise ScannerError(
-            "scanner.crashed",
-            f"manifests: the checks over several objects: {answer['error']}",
-            hint="see `guarita tools list`, then run the scan again",
-        )
-    return list(answer["findings"])
 
 
 def _without_engine(file: TreeFile, content: bytes) -> Outcome | None:

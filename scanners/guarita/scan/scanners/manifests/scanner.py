@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
-from guarita.scan.interface import ScanJob, Scanner, ScanResult, TreeFile
-from guarita.scan.scanners.checkov import Engine, engine_version, to_findings
+from guarita.scan.interface import ScanJob, Scanner, ScanResult, Snapshot, TreeFile
+from guarita.scan.scanners.checkov import Engine, engine_identity, engine_version, to_findings
 from guarita.scan.scanners.manifests import helm, kustomize, plain
-from guarita.scan.scanners.manifests.claims import is_claimed, is_kustomization
+from guarita.scan.scanners.manifests.claims import CHART, is_claimed, is_kustomization
+from guarita.scan.tools import renderers
 
 
 class ManifestsScanner(Scanner):
@@ -21,6 +23,14 @@ class ManifestsScanner(Scanner):
 
     def version(self) -> str:
         return engine_version(self.name)
+
+    def engine(self) -> str:
+        return f"{engine_identity(self.name)}, {renderers()}"
+
+    def inputs(self, snapshot: Snapshot, claimed: Sequence[TreeFile]) -> Sequence[TreeFile]:
+        # Charts and kustomizations read files that nobody claims.
+        builds = any(file.name == CHART or is_kustomization(file) for file in claimed)
+        return snapshot.files if builds else claimed
 
     def scan(self, job: ScanJob) -> ScanResult:
         tools = [self.version()]
@@ -46,7 +56,5 @@ class ManifestsScanner(Scanner):
                 tools += built.tools
                 answers = built.answers
                 outcomes |= built.outcomes
-        files = {str(file.staged): file for file in job.snapshot.files}
-        return ScanResult(
-            findings=tuple(to_findings(self.name, answers, files)), outcomes=outcomes, tool=", ".join(tools)
-        )
+        findings = to_findings(self.name, answers, job.snapshot.by_place)
+        return ScanResult(findings=tuple(findings), outcomes=outcomes, tool=", ".join(tools))

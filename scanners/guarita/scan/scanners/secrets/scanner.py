@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
+import itertools
 import re
 import shutil
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,12 +19,17 @@ from guarita.policy.gate.finding import Finding, Location, Suppression
 from guarita.policy.severity import load_table
 from guarita.scan.interface import SCANNED, Outcome, ScanJob, Scanner, ScannerError, ScanResult, TreeFile
 from guarita.scan.process import neutral_environment, run_tool
+from guarita.scan.scanners.perfile import PerFile
 from guarita.scan.scanners.secrets.overlap import distinct
 
 FOUND = {0, 200, 205}
 """kingfisher's statuses for nothing found, something found, something valid found."""
 RULES = Path(__file__).with_name("rules.yaml")
 """Rules of our own, beside the engine's."""
+Contents = dict[str, list[TreeFile]]
+"""The files of each content, by the name of its flat copy."""
+Found = dict[tuple[str, str], list[Finding]]
+"""Findings by flat name and path."""
 DIRECTIVE = re.compile(
     rb"(kingfisher:ignore|gitleaks:allow|betterleaks:allow|pragma: allowlist secret)", re.IGNORECASE
 )
@@ -45,34 +50,37 @@ class SecretsScanner(Scanner):
         return f"kingfisher {version('kingfisher-bin')}, rules {own}"
 
     def scan(self, job: ScanJob) -> ScanResult:
-        # The engine passes over hidden and vendored folders, lock files and what .gitignore names, and reads
-        # equal contents once. Flat links by content, with no such names, leave it nothing to pass over.
-        flat = job.scratch / "contents"
-        flat.mkdir()
-        contents: dict[str, list[TreeFile]] = {}
-        for file in job.files:
-            contents.setdefault(file.digest, []).append(file)
-        for digest, files in contents.items():
-            _link(files[0].staged, flat / _flat_name(digest, files[0]))
-        findings, seen = self._run(job, flat, contents)
-        job.advance(len(job.files))
-        filled = sum(1 for files in contents.values() if files[0].size)
-        outcome = SCANNED
-        if seen < filled:
-            reason = f"kingfisher read {seen} of {filled} contents and does not say which it left out"
-            outcome = Outcome(status=FileStatus.UNPARSEABLE, reason=reason)
-        return ScanResult(
-            findings=tuple(findings), outcomes={file.path: outcome for file in job.files}, tool=self.version()
-        )
+        ends = PerFile(job, lambda file: (_ending(file),))
+        for number, contents in enumerate(_batches(ends.unknown())):
+            folder = job.scratch / f"batch-{number}"
+            folder.mkdir()
+            found, outcome = self._judge(job, folder, contents)
+            for name, files in contents.items():
+                for file in files:
+                    ends.settle(file, found.get((name, file.path), ()), outcome)
+        return ends.result(self.version())
 
-    def _run(
-        self, job: ScanJob, flat: Path, contents: dict[str, list[TreeFile]]
-    ) -> tuple[list[Finding], int]:
-        home = job.scratch / "home"
+    def _judge(self, job: ScanJob, folder: Path, contents: Contents) -> tuple[Found, Outcome]:
+        # The engine passes over hidden and vendored folders, lock files and what .gitignore names. Flat copies
+        # by content, with no such names, leave it nothing to pass over.
+        flat = folder / "contents"
+        flat.mkdir()
+        for name, files in contents.items():
+            files[0].copy_to(flat / name)
+        found, seen = self._run(job, folder, contents)
+        filled = sum(1 for files in contents.values() if files[0].size)
+        if seen >= filled:
+            return found, SCANNED
+        reason = f"kingfisher read {seen} of {filled} contents and does not say which it left out"
+        return found, Outcome(status=FileStatus.UNPARSEABLE, reason=reason)
+
+    def _run(self, job: ScanJob, folder: Path, contents: Contents) -> tuple[Found, int]:
+        """What the engine finds, and how many contents it read."""
+        home = folder / "home"
         home.mkdir()
         done = run_tool(
             [
-                _engine(), "scan", flat, "--no-update-check", "--no-validate", "--no-ignore", "--no-dedup",
+                _engine(), "scan", folder / "contents", "--no-update-check", "--no-validate", "--no-ignore", "--no-dedup",
                 "--format", "jsonl", "--confidence", "low", "--git-history", "none", "--no-extract-archives",
                 "--rules-path", RULES, "--jobs", str(job.jobs), "--max-file-size", "0", "--rule-cache-dir", _rule_cache(job),
             ],
@@ -87,11 +95,11 @@ class SecretsScanner(Scanner):
         seen = max((record["blobs_scanned"] for record in records if "blobs_scanned" in record), default=-1)
         if seen < 0:
             raise ScannerError("scanner.crashed", "secrets: kingfisher ended without its summary")
-        findings = [
-            _finding(file, record, also)
-            for record, also in distinct(record for record in records if "rule" in record)
-            for file in contents[Path(record["finding"]["path"]).name.partition(".")[0]]
-        ]
+        findings: Found = {}
+        for record, also in distinct(record for record in records if "rule" in record):
+            name = Path(record["finding"]["path"]).name
+            for file in contents[name]:
+                findings.setdefault((name, file.path), []).append(_finding(file, record, also))
         return findings, seen
 
 
@@ -129,19 +137,25 @@ def _suppression(file: TreeFile, line: int) -> Suppression | None:
     return None
 
 
-def _flat_name(digest: str, file: TreeFile) -> str:
-    # The ending helps the engine to know the language; these would make it unpack or pass over the file.
+def _batches(files: Sequence[TreeFile]) -> Iterator[Contents]:
+    """The files by flat name, so that no batch holds one content twice: the engine reads equal ones once."""
+    by_digest: dict[str, Contents] = {}
+    for file in files:
+        by_digest.setdefault(file.digest, {}).setdefault(_flat_name(file), []).append(file)
+    for same in itertools.zip_longest(*(list(names.items()) for names in by_digest.values())):
+        yield dict(item for item in same if item is not None)
+
+
+def _flat_name(file: TreeFile) -> str:
+    return f"{file.digest}{_ending(file)}"
+
+
+def _ending(file: TreeFile) -> str:
+    # The ending helps the engine to know the language; others would make it unpack or pass over the file.
     plain = re.fullmatch(
         r"\.(py|js|ts|go|rb|java|sh|ya?ml|json|toml|tf|env|ini|cfg|conf|md|html|xml|sql|pem|key)", file.suffix
     )
-    return f"{digest}{file.suffix if plain else '.txt'}"
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
+    return file.suffix if plain else ".txt"
 
 
 def _engine() -> Path:

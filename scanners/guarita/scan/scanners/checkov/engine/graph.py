@@ -14,32 +14,46 @@ from checkov.runner_filter import RunnerFilter
 
 from .documents import END, START
 from .objects import Resource
-from .resources import PATHS, TEMPLATE_PATH, at, finding, has_containers
+from .resources import PATHS, TEMPLATE_PATH, at, has_containers, placed
 
 ACCESS = {"Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"}
 POLICY = "NetworkPolicy"
+CONTAINER = {"name": "any", "image": "any"}
 _filter = RunnerFilter()
 
 
-def judge(resources: list[Resource]) -> Iterator[dict[str, Any]]:
-    """The findings over all these objects together.
+def extract(resource: Resource) -> dict[str, Any] | None:
+    """What the checks over several objects look at in this one, or None where they look at nothing.
 
-    checkov takes a NetworkPolicy of any namespace for one that selects a pod, so pods are judged namespace
-    by namespace. Roles and bindings reach over namespaces and stay together.
+    checkov takes a NetworkPolicy of any namespace for one that selects a pod, so pods stand in the `area` of
+    their namespace. Roles and bindings reach over namespaces and share the area without a name. Of a pod only
+    its labels are kept: what its containers hold is nobody's business here.
     """
-    parts: dict[str, list[tuple[Resource, dict[str, Any]]]] = {}
-    for resource in resources:
-        if resource.kind in ACCESS:
-            parts.setdefault("", []).append((resource, _named(resource, resource.data)))
-        elif (data := _pod(resource)) is not None:
-            parts.setdefault(resource.name.split(".", 2)[1], []).append((resource, data))
-    for part in parts.values():
-        yield from _judge(part)
+    if resource.kind in ACCESS:
+        data = {key: value for key, value in resource.data.items() if key != "metadata"}
+        return _extracted(resource, "", resource.name, data)
+    namespace = resource.name.split(".", 2)[1]
+    if resource.data["kind"] == POLICY:
+        return _extracted(resource, namespace, resource.name, resource.data)
+    path = PATHS.get(resource.data["kind"], TEMPLATE_PATH)
+    holder = at(resource.data, path[:-1])
+    if not isinstance(holder, dict) or not has_containers(holder.get("spec")):
+        return None
+    metadata = holder.get("metadata")
+    labels = metadata.get("labels") if isinstance(metadata, dict) else None
+    pod = {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [CONTAINER]}}
+    # A pod inside a workload is named after it: its own name is made of labels.
+    name = f"Pod.{resource.name.partition('.')[2]}"
+    return _extracted(resource, namespace, name, pod, labels)
 
 
-def _judge(part: list[tuple[Resource, dict[str, Any]]]) -> Iterator[dict[str, Any]]:
-    known = {str(number): resource for number, (resource, _) in enumerate(part)}
-    definitions = {str(number): [data] for number, (_, data) in enumerate(part)}
+def judge(request: dict[str, Any]) -> dict[str, Any]:
+    """The findings over all `objects` of one area together."""
+    return {"findings": list(_judge(request["objects"]))}
+
+
+def _judge(objects: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    definitions = {str(number): [item["data"]] for number, item in enumerate(objects)}
     runner = Runner()
     runner.graph_manager.save_graph(
         runner.graph_manager.build_graph_from_definitions(pickle_deepcopy(definitions))
@@ -51,33 +65,26 @@ def _judge(part: list[tuple[Resource, dict[str, Any]]]) -> Iterator[dict[str, An
     ).items():
         for result in results:
             if result["result"] == CheckResult.FAILED:
-                entity = result["entity"]
-                resource = known[entity[CustomAttributes.FILE_PATH]]
-                found = finding(resource, check)
-                if resource.kind not in ACCESS:
-                    # A pod inside a workload is named after it: its own name is made of labels.
-                    found["resource"] = f"Pod.{resource.name.partition('.')[2]}"
-                yield found
+                item = objects[int(result["entity"][CustomAttributes.FILE_PATH])]
+                yield {
+                    **item["finding"],
+                    "rule": check.id,
+                    "name": check.name,
+                    "guideline": check.guideline or "",
+                    "suppression": item["suppressions"].get(check.id),
+                }
 
 
-def _pod(resource: Resource) -> dict[str, Any] | None:
-    """A NetworkPolicy as it is, and of a workload the pod alone, or None.
-
-    No check looks at what is around the pod, and checkov compares everything with everything.
-    """
-    kind = resource.data["kind"]
-    if kind == POLICY:
-        return _named(resource, resource.data)
-    path = PATHS.get(kind, TEMPLATE_PATH)
-    holder = at(resource.data, path[:-1])
-    if not isinstance(holder, dict) or not has_containers(holder.get("spec")):
-        return None
-    return _named(resource, {**holder, "apiVersion": "v1", "kind": "Pod"})
-
-
-def _named(resource: Resource, data: dict[str, Any]) -> dict[str, Any]:
+def _extracted(
+    resource: Resource, area: str, name: str, data: dict[str, Any], labels: Any = None
+) -> dict[str, Any]:
     """The object with the name and namespace without which the graph would leave it out."""
-    metadata = data.get("metadata")
-    _, namespace, name = resource.name.split(".", 2)
-    named = {**(metadata if isinstance(metadata, dict) else {}), "name": name, "namespace": namespace}
-    return {START: resource.line(), END: resource.line(), **data, "metadata": named}
+    _, namespace, own = resource.name.split(".", 2)
+    metadata = {"name": own, "namespace": namespace, **({"labels": labels} if labels is not None else {})}
+    line = resource.line()
+    return {
+        "area": area,
+        "data": {**data, "metadata": metadata, START: line, END: line},
+        "finding": placed(resource, name),
+        "suppressions": resource.suppressions,
+    }

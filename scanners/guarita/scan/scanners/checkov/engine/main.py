@@ -37,9 +37,9 @@ def _manifest(request: Answer) -> Answer:
 
 
 def _graph(request: Answer) -> Answer:
-    from . import manifests  # noqa: PLC0415
+    from . import graph  # noqa: PLC0415
 
-    return manifests.judge_together(request)
+    return graph.judge(request)
 
 
 def _terraform(request: Answer) -> Answer:
@@ -91,9 +91,18 @@ def main() -> None:
     # Whatever a library prints goes to stderr: the protocol stays clean.
     os.dup2(2, 1)
     for line in sys.stdin.buffer:
-        answer = _answer(json.loads(line))
-        answers.write(json.dumps(answer, default=str).encode("utf-8", "replace") + b"\n")
+        answers.write(answered(line) + b"\n")
         answers.flush()
+
+
+def answered(line: bytes) -> bytes:
+    """The answer to one request, each in one line."""
+    answer = _answer(json.loads(line))
+    try:
+        text = json.dumps(answer, default=str, allow_nan=False)
+    except ValueError:
+        text = json.dumps({"error": "it holds a number that is none"})
+    return text.encode("utf-8", "replace")
 
 
 def _answer(request: Answer) -> Answer:

@@ -1,4 +1,4 @@
-"""Kubernetes documents: each judged by checkov's checks, and all of a group together by its graph checks."""
+"""Kubernetes documents: each judged by checkov's checks, with what the checks over several objects need of it."""
 
 from __future__ import annotations
 
@@ -9,35 +9,30 @@ from typing import Any
 
 from . import custom, graph, resources
 from .documents import Document, Unique, UnreadableError, stream
-from .objects import Resource, resources_of
+from .objects import resources_of
 
 SOURCE = re.compile(r"^# Source: (\S.*?)\s*$")
 """The comment by which helm says where a document of its output comes from."""
-_groups: dict[str, dict[str, list[Resource]]] = {}
-"""What has been judged one by one and waits to be judged together, by group and file."""
 
 
 def judge(request: dict[str, Any]) -> dict[str, Any]:
-    """Judge one file: `path`, a name `key` for it, and the `group` that it is judged with later.
+    """Judge one file: its `path`, and a name `key` for it.
 
     With `fragments`, a workload that could not be applied as it stands (a container without an image) is
-    left to what it is a patch for. Gives `findings`, the `resources` judged, how many were `fragments`,
-    and `error` where something could not be judged; what was read before that is reported all the same.
+    left to what it is a patch for. Gives `findings`, the `resources` judged, how many were `fragments`, what
+    is to be judged `together` (see `graph.extract`), and `error` where something could not be judged; what
+    was read before that is reported all the same.
     """
     findings: list[dict[str, Any]] = []
     judged: list[str] = []
-    fragments = documents = 0
-    answer: dict[str, Any] = {"findings": findings, "resources": judged}
+    together: list[dict[str, Any]] = []
+    fragments = 0
+    answer: dict[str, Any] = {"findings": findings, "resources": judged, "together": together, "sources": []}
     sources = _sources(request["path"]) if request.get("sources") else []
-    kept: list[Resource] = []
-    answer["sources"] = []
-    if group := request.get("group"):
-        _groups.setdefault(group, {})[request["key"]] = kept
     try:
         # What helm renders only helm reads, by the last of two keys. Below the top, honest charts have such.
         unique = Unique.TOP if request.get("sources") else Unique.OBJECTS
         for document in stream(request["path"], unique=unique):
-            documents += 1
             for resource in resources_of(document, request["key"]):
                 resource.source = _source(sources, document)
                 pods = custom.pods_in(resource)
@@ -50,17 +45,10 @@ def judge(request: dict[str, Any]) -> dict[str, Any]:
                 if resource.source and resource.source not in answer["sources"]:
                     answer["sources"].append(resource.source)
                 findings.extend(_once(found for pod in pods or [resource] for found in resources.judge(pod)))
-                kept += pods or [resource]
+                together += filter(None, map(graph.extract, pods or [resource]))
     except UnreadableError as error:
         answer["error"] = str(error)
-    return {**answer, "fragments": fragments, "documents": documents}
-
-
-def judge_together(request: dict[str, Any]) -> dict[str, Any]:
-    """Judge what was kept for the `group` together, and forget it. Gives how many `files` that was."""
-    kept = _groups.pop(request["group"], {})
-    together = [resource for resources in kept.values() for resource in resources]
-    return {"findings": list(graph.judge(together)), "files": len(kept)}
+    return {**answer, "fragments": fragments}
 
 
 def _once(findings: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -92,19 +92,30 @@ def is_fragment(data: dict[str, Any]) -> bool:
 def finding(resource: Resource, check: Any, part: str = "", line: int = 0, end: int = 0) -> dict[str, Any]:
     """A finding as it goes over the pipe."""
     rule = check.id
+    place = placed(resource, resource.name)
     return {
+        **place,
         "rule": rule,
         "name": check.name,
-        "resource": resource.name,
-        "kind": resource.kind,
         "part": part,
-        "key": resource.key,
-        "line": line or resource.line(),
-        "end_line": end or resource.data.get(END, resource.document.end_line),
-        "source": resource.source,
-        "origin": resource.origin,
+        "line": line or place["line"],
+        "end_line": end or place["end_line"],
         "guideline": check.guideline or "",
         "suppression": resource.suppressions.get(rule),
+    }
+
+
+def placed(resource: Resource, name: str) -> dict[str, Any]:
+    """Those fields of a finding that say where it is, about the resource as a whole."""
+    return {
+        "resource": name,
+        "kind": resource.kind,
+        "part": "",
+        "key": resource.key,
+        "line": resource.line(),
+        "end_line": resource.data.get(END, resource.document.end_line),
+        "source": resource.source,
+        "origin": resource.origin,
     }
 
 

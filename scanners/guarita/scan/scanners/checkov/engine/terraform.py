@@ -15,6 +15,8 @@ from . import faster, suppress, witness
 
 MODULE = re.compile(r"^(?:module\.[^.\[]+(?:\[[^\]]*\])?\.)+")
 INDEX = re.compile(r"\[[^\]]*\]$")
+USER = re.compile(r"://[^/@]*@")
+"""A name and password in a URL, which nobody has to see."""
 LOCAL = ("./", "../")
 JUDGED = ("resource", "data", "module", "provider", "variable")
 """Blocks that checkov judges, or that decide what it sees. Others (`moved`, `import`) it may leave out."""
@@ -96,7 +98,8 @@ def _remote(runner: Any, root: Path, known: dict[str, suppress.Suppressions]) ->
                     end_line=last,
                     suppression=suppress.find(known.get(path, []), _RemoteModule.id, range(first, last + 1)),
                 )
-                found["detail"] = f"its source is {source!r}" if isinstance(source, str) else ""
+                shown = USER.sub("://", source) if isinstance(source, str) else ""
+                found["detail"] = f"its source is {shown!r}" if shown else ""
                 yield found
 
 

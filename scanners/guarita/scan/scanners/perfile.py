@@ -1,0 +1,70 @@
+"""Scanners that judge each file by itself: what is known of a content is taken, what is new is kept."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from guarita.policy.gate.finding import Finding
+from guarita.scan.interface import Outcome, ScanJob, ScanResult, TreeFile
+
+
+class FileResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What one scanner makes of one content, wherever it stands."""
+
+    findings: tuple[Finding, ...]
+    outcome: Outcome
+
+
+class PerFile:
+    """The ends of all files of a job. Safe from several threads.
+
+    `facts` gives what the result hangs on beside the content: of the path only what the engine is told.
+    """
+
+    def __init__(self, job: ScanJob, facts: Callable[[TreeFile], Sequence[str]]) -> None:
+        self._job = job
+        self._facts = facts
+        self._lock = threading.Lock()
+        self._findings: list[Finding] = []
+        self._outcomes: dict[str, Outcome] = {}
+
+    def unknown(self) -> list[TreeFile]:
+        """The files that have to be judged now; the others are settled by this call."""
+        left = []
+        for file in self._job.files:
+            known = self._job.results.get(self._key(file), FileResult)
+            if known is None:
+                left.append(file)
+            else:
+                self._take(file, known)
+        return left
+
+    def settle(self, file: TreeFile, findings: Iterable[Finding], outcome: Outcome) -> None:
+        """Give a file its end, and remember it unless it is unknown."""
+        result = FileResult(
+            findings=tuple(_moved(finding, "") for finding in findings),
+            outcome=outcome,
+        )
+        if not outcome.status.unknown:
+            self._job.results.put(self._key(file), result)
+        self._take(file, result)
+
+    def result(self, tool: str) -> ScanResult:
+        """All of it."""
+        return ScanResult(findings=tuple(self._findings), outcomes=self._outcomes, tool=tool)
+
+    def _take(self, file: TreeFile, result: FileResult) -> None:
+        with self._lock:
+            self._findings += (_moved(finding, file.path) for finding in result.findings)
+            self._outcomes[file.path] = result.outcome
+        self._job.advance(1)
+
+    def _key(self, file: TreeFile) -> bytes:
+        return self._job.results.key("file", file.digest, *self._facts(file))
+
+
+def _moved(finding: Finding, path: str) -> Finding:
+    return msgspec.structs.replace(finding, location=msgspec.structs.replace(finding.location, path=path))
