@@ -11,22 +11,20 @@ GUARITA = Path(sysconfig.get_path("scripts")) / "guarita"
 assert GUARITA.exists(), f"the command is not installed beside {sys.executable}"
 
 
-@pytest.fixture(scope="session")
-def compiled(tmp_path_factory):
-    """What engines make once and no test hangs on: rules, compiled."""
-    folder = tmp_path_factory.mktemp("compiled")
-    (folder / "kingfisher").mkdir()
-    return folder
+@pytest.fixture(scope="session", autouse=True)
+def cache_home(tmp_path_factory):
+    """The user's cache folder for all tests: what engines make once (compiled rules) is made once."""
+    home = tmp_path_factory.mktemp("cache-home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(home))
+        yield home
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory, compiled, monkeypatch):
-    """A cache of its own for every test: none lives on what another found."""
-    home = tmp_path_factory.mktemp("cache-home")
-    (home / "guarita").mkdir()
-    (home / "guarita/kingfisher").symlink_to(compiled / "kingfisher")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(home))
-    return home / "guarita"
+def own_results(cache_home):
+    """No test lives on what another found."""
+    for file in cache_home.glob("guarita/results*"):
+        file.unlink()
 
 
 class Repository:
