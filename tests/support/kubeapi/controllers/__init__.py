@@ -18,6 +18,7 @@ from kubeapi.resources import (
     REPLICASETS,
     STATEFULSETS,
 )
+
 from . import budgets, daemonsets, deployments, garbage, jobs, replicasets, statefulsets
 
 RECONCILERS = {

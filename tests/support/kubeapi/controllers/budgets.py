@@ -2,6 +2,7 @@
 
 from kubeapi.names import selects
 from kubeapi.resources import BUDGETS, PODS
+
 from . import shared
 
 

@@ -1,6 +1,7 @@
 """DaemonSets: a pod for each node, replaced node by node."""
 
 from kubeapi.resources import DAEMONSETS, NODES, PODS
+
 from . import shared
 from .statefulsets import LABEL, _revisions
 

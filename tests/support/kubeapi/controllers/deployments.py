@@ -4,6 +4,7 @@ import copy
 
 from kubeapi.api import controller_of, seconds_of
 from kubeapi.resources import DEPLOYMENTS, REPLICASETS
+
 from . import shared
 
 REVISION = "deployment.kubernetes.io/revision"

@@ -2,6 +2,7 @@
 
 from kubeapi.api import stamp
 from kubeapi.resources import JOBS, PODS
+
 from . import shared
 
 

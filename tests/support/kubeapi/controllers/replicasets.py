@@ -2,6 +2,7 @@
 
 from kubeapi.errors import Refusal
 from kubeapi.resources import PODS, REPLICASETS
+
 from . import shared
 
 

@@ -5,6 +5,7 @@ import json
 
 from kubeapi.api import controller_of
 from kubeapi.resources import PODS, REVISIONS, STATEFULSETS
+
 from . import shared
 
 LABEL = "controller-revision-hash"
