@@ -216,6 +216,8 @@ class Consumer:
     kind: str
     """Deployment, StatefulSet, DaemonSet, CronJob, …"""
     name: str
+    rotation: str | None = None
+    """The version that its template refers to now; None for the plain name."""
     uses: Sequence[str] = ()
     """How: `api: env DB_PASSWORD`, `envFrom`, `volume db`, `projected all`, `imagePullSecrets`."""
     obstacle: str | None = None

@@ -196,6 +196,11 @@ class Backend:
             {"kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": metadata}
         )
         # The items of a list carry neither kind nor apiVersion in the real server's answer for built-in kinds.
+        if "as=PartialObjectMetadataList" in request.headers.get("accept", ""):
+            head = head.replace(f'"{resource.kind}List"', '"PartialObjectMetadataList"')
+            head = head.replace(f'"{resource.api_version}"', '"meta.k8s.io/v1"')
+            parts = [{"metadata": stored.object["metadata"]} for stored in items]
+            return Answer(200, f'{head[:-1]},"items":{json.dumps(parts)}}}')
         texts = ",".join(stored.text if resource.custom else _bare(stored) for stored in items)
         return Answer(200, f'{head[:-1]},"items":[{texts}]}}')
 

@@ -70,7 +70,7 @@ class Client:
     def delete(self, path, options=None):
         return self.request("DELETE", path, options)
 
-    def watch(self, path, revision, stop, **query):
+    def watch(self, path, revision, stop, *, opened=lambda connection: None, **query):
         """Pairs of an event's type and its object, until the server ends the watch or `stop` is set."""
         more = "".join(f"&{name}={value}" for name, value in query.items())
         connection = self._connect(timeout=5)
@@ -79,6 +79,7 @@ class Client:
             "GET", f"{path}?watch=1&resourceVersion={revision}{mark}{more}", headers=self._headers()
         )
         answer = connection.getresponse()
+        opened(connection)
         try:
             if answer.status >= 400:
                 raise ApiError(answer.status, json.loads(answer.read()))

@@ -4,6 +4,7 @@ import base64
 import binascii
 import copy
 import json
+import re
 
 from .errors import bad_request, invalid
 from .names import metadata_faults, selects
@@ -109,8 +110,28 @@ def _job(spec):
     )  # fmt: skip
 
 
+OMITTED = {
+    "labels", "annotations", "finalizers", "ownerReferences", "env", "envFrom", "ports", "volumes", "volumeMounts",
+    "initContainers", "imagePullSecrets", "tolerations", "command", "args", "matchLabels", "data", "nodeSelector",
+}  # fmt: skip
+
+
+def omit_empty(content):
+    """Drops what Go's `omitempty` would leave out of these fields."""
+    if isinstance(content, dict):
+        for name in [name for name, value in content.items() if name in OMITTED and value in ({}, [], None)]:
+            del content[name]
+        for value in content.values():
+            omit_empty(value)
+    elif isinstance(content, list):
+        for value in content:
+            omit_empty(value)
+
+
 def defaults(resource, content):
     """Fills in what the API server would."""
+    if not resource.custom:
+        omit_empty(content)
     spec = content.get("spec")
     kind = resource.kind
     if kind == "Pod":
@@ -232,12 +253,18 @@ def validate(resource, content):
         spec = content.get("spec") or {}
         if (spec.get("leaseDurationSeconds") or 1) <= 0:
             causes.append(("spec.leaseDurationSeconds", "must be greater than 0"))
+        for field in ("acquireTime", "renewTime"):
+            if spec.get(field) and not MICRO_TIME.match(spec[field]):
+                raise bad_request(
+                    f'Lease in version "v1" cannot be handled as a Lease: parsing time "{spec[field]}"'
+                )
         if (spec.get("leaseTransitions") or 0) < 0:
             causes.append(("spec.leaseTransitions", "must be greater than or equal to 0"))
     if causes:
         raise invalid(resource, content["metadata"]["name"], *causes)
 
 
+MICRO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)\Z")
 IMMUTABLE_SPEC = "field is immutable"
 
 

@@ -8,11 +8,14 @@ import base64
 import contextlib
 import datetime as dt
 import queue
+import socket
 import threading
 import time
 from dataclasses import dataclass, field
 
 from .client import ApiError
+
+STRATEGIC = "application/strategic-merge-patch+json"
 
 
 def _now():
@@ -76,7 +79,7 @@ class Kubelet:
         self.frozen = threading.Event()
         self.frozen.set()
         self.errors = queue.Queue()
-        self.turn = 0
+        self.turn, self.connection = 0, None
 
     def __enter__(self):
         for node in self.nodes:
@@ -94,6 +97,8 @@ class Kubelet:
 
     def __exit__(self, *_):
         self.stopped.set()
+        with contextlib.suppress(OSError, AttributeError):
+            self.connection.sock.shutdown(socket.SHUT_RDWR)
         with self.lock:
             lives = list(self.pods.values())
         for life in lives:
@@ -119,6 +124,9 @@ class Kubelet:
         with self.lock:
             return [life for life in self.pods.values() if life.running is not None]
 
+    def _opened(self, connection):
+        self.connection = connection
+
     def _run(self):
         while not self.stopped.is_set():
             try:
@@ -131,7 +139,7 @@ class Kubelet:
                     for uid in set(self.pods) - seen:
                         self.pods.pop(uid).vanish()
                 for kind, pod in self.client.watch(
-                    self._path, listed["metadata"]["resourceVersion"], self.stopped
+                    self._path, listed["metadata"]["resourceVersion"], self.stopped, opened=self._opened
                 ):
                     if kind == "ERROR":
                         break
@@ -170,8 +178,8 @@ class Life:
         self.path = f"/api/v1/namespaces/{self.namespace}/pods/{self.name}"
         self.running = self.behaviour = None
         self.wake, self.gone = threading.Event(), threading.Event()
-        self.restarts = 0
-        self.written = None
+        self.restarts, self.born = 0, time.monotonic()
+        self.written, self.conditions = None, {}
         self.thread = threading.Thread(target=self._live, daemon=True, name=f"pod {self.name}")
 
     def vanish(self):
@@ -263,7 +271,15 @@ class Life:
             self.behaviour.stop()
 
     def _serve(self):
+        deadline = self.pod["spec"].get("activeDeadlineSeconds")
         while not self.done and not self.ending:
+            if deadline and time.monotonic() > self.born + deadline:
+                self._status(
+                    "Failed",
+                    ready=False,
+                    state={"terminated": {"exitCode": 137, "reason": "DeadlineExceeded"}},
+                )
+                return True
             ok = self.behaviour.ready()
             if self.behaviour.exits and ok:
                 self._status(
@@ -374,7 +390,17 @@ class Life:
         mark = (phase, ready, next(iter(state)), self.restarts, (state.get("waiting") or {}).get("reason"))
         if mark == self.written:
             return
-        stamp, word = _now(), "True" if ready else "False"
+        now, words = _now(), {True: "True", False: "False"}
+        conditions = {one["type"]: one for one in self.pod["status"].get("conditions") or []}
+        gates = [gate["conditionType"] for gate in self.pod["spec"].get("readinessGates") or []]
+        open_ = all(conditions.get(gate, {}).get("status") == "True" for gate in gates)
+        for kind, word in (
+            ("Initialized", "True"),
+            ("ContainersReady", words[ready]),
+            ("Ready", words[ready and open_]),
+        ):
+            if self.conditions.get(kind, {}).get("status") != word:
+                self.conditions[kind] = {"type": kind, "status": word, "lastTransitionTime": now}
         containers = [
             {
                 "name": container["name"], "image": container["image"], "imageID": "", "ready": ready, "started": "running" in state,
@@ -384,15 +410,12 @@ class Life:
         ]  # fmt: skip
         status = {
             "phase": phase,
-            "conditions": [
-                {"type": kind, "status": value, "lastTransitionTime": stamp}
-                for kind, value in (("Initialized", "True"), ("ContainersReady", word), ("Ready", word))
-            ],
+            "conditions": list(self.conditions.values()),
             "containerStatuses": containers,
         }
         if self._call(
             lambda: self.client.patch(
-                f"{self.path}/status", {"metadata": {"uid": self.uid}, "status": status}
+                f"{self.path}/status", {"metadata": {"uid": self.uid}, "status": status}, STRATEGIC
             )
         ):
             self.written = mark

@@ -170,9 +170,7 @@ class Api:
                 wait *= 2
         raise AssertionError  # pragma: no cover  # the last try returns or raises
 
-    def _written(
-        self, method: str, path: str, body: Any, kind: str = "application/json"
-    ) -> Object:
+    def _written(self, method: str, path: str, body: Any, kind: str = "application/json") -> Object:
         """A request that changes something: repeated only where the server says that it did nothing (429)."""
         for last in (False,) * (_TRIES - 1) + (True,):
             try:
@@ -284,7 +282,9 @@ class Api:
                 "kube.quota", f"{where}: a ResourceQuota leaves no room", hint="raise it", delay=_OPERATOR
             )
         if "is being terminated" in message:
-            return TransientError("kube.terminating", f"{where}: the namespace is being deleted", delay=_OPERATOR)
+            return TransientError(
+                "kube.terminating", f"{where}: the namespace is being deleted", delay=_OPERATOR
+            )
         what = "may not do this" if status == 403 else "is not known"  # noqa: PLR2004
         return TransientError(
             "kube.forbidden",

@@ -43,7 +43,7 @@ _ROOM: Final = 60.0
 
 
 def try_canary(
-    api: Api, consumer: Consumer, workload: Workload, versions: Versions, rotation: str, fence: Fence
+    api: Api, consumer: Consumer, workload: Workload, *, versions: Versions, rotation: str, fence: Fence
 ) -> Proof:
     """See one pod become ready with the new version, and remove it.
 
@@ -81,7 +81,9 @@ def _harmful(workload: Workload) -> str | None:
     if workload.kind is STATEFULSET:
         return "a StatefulSet restarts one pod at a time, and stops at one that does not come up"
     if spec.get("hostNetwork") or any(
-        port.get("hostPort") for container in spec.get("containers") or () for port in container.get("ports") or ()
+        port.get("hostPort")
+        for container in spec.get("containers") or ()
+        for port in container.get("ports") or ()
     ):
         return "its pods hold ports of their node"
     if any("persistentVolumeClaim" in volume for volume in spec.get("volumes") or ()):
@@ -142,7 +144,9 @@ def _ours(pod: Object, consumer: Consumer, fence: Fence) -> None:
         raise FencedOutError(fence.secret, f"canary of {consumer}")
     if CANARY not in (pod["metadata"].get("labels") or {}):
         raise RolloutFailedError(
-            "kube.not-ours", f"{consumer}: a pod has the name of its canary, and is none", hint="rename or delete it"
+            "kube.not-ours",
+            f"{consumer}: a pod has the name of its canary, and is none",
+            hint="rename or delete it",
         )
 
 
@@ -164,14 +168,21 @@ def _judge(api: Api, path: str, pod: Object, consumer: Consumer, workload: Workl
     now = api.now()
     if since is not None and now >= since + int(workload.spec.get("minReadySeconds") or 0):
         _remove(api, path, pod)
-        facts = {"workload": str(consumer), "pod": pod["metadata"]["name"], "ready": True, "restarts": restarts}
+        facts = {
+            "workload": str(consumer),
+            "pod": pod["metadata"]["name"],
+            "ready": True,
+            "restarts": restarts,
+        }
         return Proof(kind="canary", facts=facts)
-    if condition(pod, "PodScheduled").get("reason") == "Unschedulable":
-        if now > _seconds(pod["metadata"]["creationTimestamp"]) + _ROOM:
-            _remove(api, path, pod)
-            return _skipped(consumer, "the cluster has no room for one more pod")
+    homeless = condition(pod, "PodScheduled").get("reason") == "Unschedulable"
+    if homeless and now > _seconds(pod["metadata"]["creationTimestamp"]) + _ROOM:
+        _remove(api, path, pod)
+        return _skipped(consumer, "the cluster has no room for one more pod")
     raise NotYetError(
-        "kube.canary", f"{consumer}: one pod with the new value is not ready yet ({'; '.join(broken([pod])) or phase})", delay=1.0
+        "kube.canary",
+        f"{consumer}: one pod with the new value is not ready yet ({'; '.join(broken([pod])) or phase})",
+        delay=1.0,
     )
 
 
@@ -190,5 +201,9 @@ def _remove(api: Api, path: str, pod: Object) -> None:
         api.delete(path, uid=pod["metadata"]["uid"])
     except AmbiguousError:
         there = api.get(path)
-        if there is not None and there["metadata"]["uid"] == pod["metadata"]["uid"] and not terminating(there):
+        if (
+            there is not None
+            and there["metadata"]["uid"] == pod["metadata"]["uid"]
+            and not terminating(there)
+        ):
             raise

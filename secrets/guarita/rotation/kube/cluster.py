@@ -35,7 +35,10 @@ from guarita.rotation.kube.workloads import (
 
 _KEPT: Final = 2.0
 """Seconds for which what was listed of a namespace is good enough to find consumers by. Proofs look anew."""
-_SECRET_OWNERS: Final = {"ExternalSecret": "External Secrets", "SealedSecret": "the Sealed Secrets controller"}
+_SECRET_OWNERS: Final = {
+    "ExternalSecret": "External Secrets",
+    "SealedSecret": "the Sealed Secrets controller",
+}
 
 
 class KubeCluster:
@@ -84,7 +87,9 @@ class KubeCluster:
         where = f"Secret {delivery.namespace}/{delivery.name}"
         if plain is None and plain_used:
             found.append(
-                Problem(code="kube.missing", message=f"{where}: is referred to, and is not there", hinders=False)
+                Problem(
+                    code="kube.missing", message=f"{where}: is referred to, and is not there", hinders=False
+                )
             )
         if plain is not None:
             found += self._plain(where, plain, used=plain_used)
@@ -97,10 +102,17 @@ class KubeCluster:
 
     def canary(self, consumer: Consumer, rotation: str, fence: Fence) -> Proof:
         """Start one pod of the template with the new Secret, out of traffic, and see it become ready."""
-        if consumer.kind not in BY_NAME or not BY_NAME[consumer.kind].movable or consumer.kind == ACCOUNT.name:
-            return Proof(kind="canary", facts={"workload": str(consumer), "skipped": "it makes no pods of ours"})
+        if (
+            consumer.kind not in BY_NAME
+            or not BY_NAME[consumer.kind].movable
+            or consumer.kind == ACCOUNT.name
+        ):
+            return Proof(
+                kind="canary", facts={"workload": str(consumer), "skipped": "it makes no pods of ours"}
+            )
         workload = rollouts.read(self._api, consumer)
-        return try_canary(self._api, consumer, workload, self._names(consumer, rotation), rotation, fence)
+        names = self._names(consumer, rotation)
+        return try_canary(self._api, consumer, workload, versions=names, rotation=rotation, fence=fence)
 
     def point(self, consumer: Consumer, rotation: str | None, fence: Fence) -> None:
         """Let the template refer to this version (None: to the plain name)."""

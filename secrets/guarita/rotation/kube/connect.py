@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from guarita.errors import MissingExtraError
 from guarita.rotation.errors import RotationConfigError
@@ -42,7 +42,8 @@ def connect(name: str, section: ClusterSection, folder: Path) -> Api:
 def _credentials(configuration: official.Configuration) -> Mapping[str, str]:
     """The headers that say who asks; a token that is renewed on disk or by a program is read anew."""
     found: dict[str, str] = {}
-    for setting in configuration.auth_settings().values():
+    settings: Mapping[str, Any] = configuration.auth_settings()
+    for setting in settings.values():
         if setting.get("in") == "header" and setting.get("value"):
             found[setting["key"]] = setting["value"]
     return found
@@ -56,19 +57,30 @@ def _configuration(name: str, section: ClusterSection, folder: Path) -> official
     configuration = client.Configuration()
     try:
         if section.kubeconfig is None and _ACCOUNT.exists() and "KUBERNETES_SERVICE_HOST" in os.environ:
-            config.load_incluster_config(client_configuration=configuration)
+            config.load_incluster_config(  # type: ignore[no-untyped-call]
+                client_configuration=configuration
+            )
             return configuration
-        path = os.environ.get("KUBECONFIG") if section.kubeconfig is None else str(folder / section.kubeconfig)
+        path = (
+            os.environ.get("KUBECONFIG") if section.kubeconfig is None else str(folder / section.kubeconfig)
+        )
         if path is None and not Path(config.KUBE_CONFIG_DEFAULT_LOCATION).expanduser().exists():
             raise RotationConfigError(
-                "rotation.no-cluster", f"cluster {name}: this runs in no pod, and no kubeconfig is named", hint=_AGAIN
+                "rotation.no-cluster",
+                f"cluster {name}: this runs in no pod, and no kubeconfig is named",
+                hint=_AGAIN,
             )
-        config.load_kube_config(
-            config_file=path, context=section.context, client_configuration=configuration, persist_config=False
+        config.load_kube_config(  # type: ignore[no-untyped-call]
+            config_file=path,
+            context=section.context,
+            client_configuration=configuration,
+            persist_config=False,
         )
     except (config.ConfigException, OSError, ValueError, TypeError, KeyError) as error:
         # The library's own text may quote the file, and with it a token.
         raise RotationConfigError(
-            "rotation.kubeconfig", f"cluster {name}: its configuration cannot be used ({type(error).__name__})", hint=_AGAIN
+            "rotation.kubeconfig",
+            f"cluster {name}: its configuration cannot be used ({type(error).__name__})",
+            hint=_AGAIN,
         ) from None
     return configuration

@@ -31,7 +31,7 @@ def status_gate(workload: Workload, now: float) -> Mapping[str, Any]:
     _failed(workload, now)
     counts = _COUNTS[workload.kind.name](workload)
     wanted = counts["replicas"]
-    for name, value in counts.items():
+    for value in counts.values():
         if value != wanted:
             _stuck(workload, now)
             raise _not_yet(workload, ", ".join(f"{counts[n]} {n}" for n in counts))
@@ -55,14 +55,13 @@ def _deployment(workload: Workload) -> Mapping[str, int]:
 
 def _statefulset(workload: Workload) -> Mapping[str, int]:
     status = workload.status
-    counts = {
+    return {
         "replicas": int(workload.spec.get("replicas", 1)),
         "existing": int(status.get("replicas") or 0),
         "updated": int(status.get("updatedReplicas") or 0),
         "ready": int(status.get("readyReplicas") or 0),
         "available": int(status.get("availableReplicas") or 0),
     }
-    return counts
 
 
 def _daemonset(workload: Workload) -> Mapping[str, int]:
@@ -131,7 +130,11 @@ def _why(workload: Workload) -> str:
     failure = condition(workload.object, "ReplicaFailure")
     if failure.get("status") == "True":
         quota = "quota" in str(failure.get("message"))
-        return "a ResourceQuota leaves no room for its pods" if quota else f"pods cannot be made ({failure.get('reason')})"
+        return (
+            "a ResourceQuota leaves no room for its pods"
+            if quota
+            else f"pods cannot be made ({failure.get('reason')})"
+        )
     counts = _COUNTS[workload.kind.name](workload)
     return ", ".join(f"{value} {name}" for name, value in counts.items())
 

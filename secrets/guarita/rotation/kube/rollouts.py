@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,7 +26,6 @@ from guarita.rotation.kube.workloads import (
     Kind,
     Versions,
     Workload,
-    condition,
     finished,
     owned,
     ready,
@@ -142,16 +142,16 @@ def converged(api: Api, consumer: Consumer, versions: Versions, rotation: str | 
         )
     others = [pod["metadata"]["name"] for pod in pods if not _runs(pod, versions, rotation)]
     if others:
-        raise NotYetError("kube.rolling", f"{consumer}: {', '.join(others[:5])} run another version", delay=2.0)
+        raise NotYetError(
+            "kube.rolling", f"{consumer}: {', '.join(others[:5])} run another version", delay=2.0
+        )
     return Proof(
         kind="rollout",
         facts={"workload": str(consumer), **facts, "pods": len(pods), "ready": sum(map(ready, pods))},
     )
 
 
-def _pointed(
-    workload: Workload, versions: Versions, rotation: str | None, account: Object | None
-) -> None:
+def _pointed(workload: Workload, versions: Versions, rotation: str | None, account: Object | None) -> None:
     """Nobody has put another name back since."""
     found = versions.of_template(workload.template, account)
     if not found or found.rotation != rotation:
@@ -186,8 +186,6 @@ def _helped(
 
     Its controller goes on only when that pod is deleted (Kubernetes documents it as "forced rollback").
     """
-    if condition(workload.object, "Available").get("status") == "True" and workload.kind is DEPLOYMENT:
-        return error
     pods = _pods(api, workload)
     if workload.kind is STATEFULSET:
         _free(api, workload, pods, versions, rotation)
@@ -206,14 +204,13 @@ def _free(
         metadata = pod["metadata"]
         older = (metadata.get("labels") or {}).get(_REVISION) != status.get("updateRevision")
         if older and not ready(pod) and not terminating(pod) and not _runs(pod, versions, rotation):
-            try:
+            # One that has changed since is judged at the next look.
+            with contextlib.suppress(ConflictError, AmbiguousError):
                 api.delete(
                     POD.path(workload.namespace, metadata["name"]),
                     uid=metadata["uid"],
                     version=metadata["resourceVersion"],
                 )
-            except (ConflictError, AmbiguousError):
-                pass  # it has changed since: judged at the next look
             return
 
 
@@ -232,7 +229,9 @@ def _no_older_jobs(api: Api, workload: Workload, versions: Versions, rotation: s
         if not finished(job) and _of_job(job, versions, rotation)
     ]
     if jobs:
-        raise NotYetError("kube.job", f"{workload}: {', '.join(jobs[:5])} still run with another version", delay=10.0)
+        raise NotYetError(
+            "kube.job", f"{workload}: {', '.join(jobs[:5])} still run with another version", delay=10.0
+        )
     return Proof(kind="rollout", facts={"workload": str(workload), "older_jobs": 0})
 
 
@@ -246,7 +245,9 @@ def top_owner(pod: Workload, snapshot: Snapshot) -> tuple[Kind | None, str, str]
     kind, name, uid = POD, pod.name, pod.uid
     here: Mapping[str, Any] | None = pod.object
     while here is not None:
-        owner = next((one for one in here["metadata"].get("ownerReferences") or () if one.get("controller")), None)
+        owner = next(
+            (one for one in here["metadata"].get("ownerReferences") or () if one.get("controller")), None
+        )
         if owner is None:
             return kind, name, uid
         known = BY_NAME.get(owner["kind"])
@@ -254,5 +255,9 @@ def top_owner(pod: Workload, snapshot: Snapshot) -> tuple[Kind | None, str, str]
         if known is None:
             return None, f"{owner['kind']} {owner['name']}", uid
         kind = known
-        here = next((one.object for one in snapshot.all(known) if one.uid == uid), None) if known is not ACCOUNT else None
+        here = (
+            next((one.object for one in snapshot.all(known) if one.uid == uid), None)
+            if known is not ACCOUNT
+            else None
+        )
     return kind, name, uid

@@ -32,7 +32,9 @@ def service_account_token(section: KubernetesLogin, api_of: Callable[[str | None
     answer = api_of(section.cluster).create(f"{ACCOUNT.path(namespace, name)}/{segment('token')}", request)
     token = _token(answer)
     if not token:
-        raise TransientError("kube.no-token", f"ServiceAccount {section.service_account}: no token was made for it")
+        raise TransientError(
+            "kube.no-token", f"ServiceAccount {section.service_account}: no token was made for it"
+        )
     return token
 
 
@@ -51,7 +53,9 @@ def _read(path: Path) -> str:
             hint="mount a projected service-account token there, or name `rotation.vault.login.service_account`",
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise TransientError("rotation.no-credential", f"{path}: cannot be read ({type(error).__name__})") from None
+        raise TransientError(
+            "rotation.no-credential", f"{path}: cannot be read ({type(error).__name__})"
+        ) from None
     if not text:
         raise TransientError("rotation.no-credential", f"{path}: is empty")
     return text

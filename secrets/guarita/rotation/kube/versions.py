@@ -181,4 +181,6 @@ def _current_revision(api: Api, versions: Versions, workload: Workload) -> Itera
         return
     revision = api.get(REVISION.path(workload.namespace, current))
     if revision is not None:
-        yield from _rotations(versions, ((revision.get("data") or {}).get("spec") or {}).get("template") or {})
+        yield from _rotations(
+            versions, ((revision.get("data") or {}).get("spec") or {}).get("template") or {}
+        )
