@@ -14,11 +14,12 @@ import servers
 class Redis:
     """Debian's redis-server, which keeps no keys over a restart."""
 
-    def __init__(self, folder, *, password=None, options=()):
+    def __init__(self, folder, *, password=None, options=(), config=None):
         self.folder = Path(folder)
         self.port = servers.free_port()
         self.password = password
         self.options = options
+        self.config = config
         self.process = None
         self.start()
 
@@ -32,7 +33,7 @@ class Redis:
         secured = ["--requirepass", self.password] if self.password else []
         with (self.folder / "redis.log").open("a") as out:
             self.process = subprocess.Popen(
-                [binary, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", *secured,
+                [binary, *([self.config] if self.config else []), "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", *secured,
                  *self.options],
                 stdout=out, stderr=out, cwd=self.folder,
             )  # fmt: skip

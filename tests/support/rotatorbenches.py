@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import secrets
+import socket
 import ssl
 import threading
 from pathlib import Path
@@ -15,6 +16,8 @@ import redis
 import redisserver
 import servers
 from cryptography import x509
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from rotating import vault_at
 
 from guarita.config.rotation_engines import AppRoleSecret, PkiSecret, RewrapSection, TransitSecret
@@ -265,7 +268,7 @@ class TlsServer(threading.Thread):
     def __init__(self):
         super().__init__(daemon=True)
         self.context = None
-        self.listener = __import__("socket").create_server(("127.0.0.1", 0))
+        self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.start()
 
@@ -364,7 +367,7 @@ class RedisBench(Bench):
         )  # fmt: skip
 
     def connected(self, server, **login):
-        return redis.Redis(port=server.port, decode_responses=True, **login)
+        return redis.Redis(port=server.port, decode_responses=True, retry=Retry(NoBackoff(), 0), **login)
 
     def valid(self):
         per_node = []
