@@ -29,6 +29,7 @@ def test_the_ten_lines_run(tmp_path, monkeypatch):
     text = block("docs/gateway.md", "yaml").replace("sqlite:///keys.db", f"sqlite:///{tmp_path}/keys.db")
     (tmp_path / "guarita.yaml").write_text(re.sub(r"  api_keys:.*\n.*\n.*\n", "", text))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LOGIN_SECRET", "of the tests")
     names = run(tmp_path / "readme.py", block("README.md", "python"), {})
     assert any(route.path == "/docs/{number}" for route in names["app"].routes)
     run(tmp_path / "page.py", block("docs/gateway.md", "python"), names)

@@ -46,14 +46,14 @@ class OpenIdProvider:
 
 
 @contextlib.contextmanager
-def openid_provider(folder):
-    """The provider, until the block is left."""
+def openid_provider(folder, **settings):
+    """The provider, until the block is left; `server.mjs` says which settings it takes."""
     port = free_port()
     log = Path(folder) / "provider.log"
     issuer = f"http://127.0.0.1:{port}"
     with log.open("w") as errors:
         process = subprocess.Popen(
-            ["node", "server.mjs", str(port)], cwd=installed(HERE), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            ["node", "server.mjs", str(port), json.dumps(settings)], cwd=installed(HERE), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=errors, text=True, env={"PATH": os.environ["PATH"], "HOME": str(folder)},
         )  # fmt: skip
 

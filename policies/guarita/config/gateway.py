@@ -11,6 +11,7 @@ from msgspec import Meta
 from guarita.config.gateway_access import AccessSection
 from guarita.config.gateway_keys import ApiKeysSection
 from guarita.config.gateway_limits import LimitsSection, RedisSection, RevocationSection
+from guarita.config.gateway_login import LoginSection
 from guarita.config.gateway_tokens import TokensSection
 from guarita.config.section import Section
 
@@ -62,6 +63,7 @@ class GatewaySection(Section, frozen=True, kw_only=True):
     ] = "warn"
     realm: Annotated[str, Meta(pattern=r"^[ !#-\[\]-~]{1,64}$")] = "guarita"
     tokens: TokensSection = TokensSection()
+    login: LoginSection | None = None
     redis: RedisSection | None = None
     limits: LimitsSection | None = None
     revocation: RevocationSection | None = None

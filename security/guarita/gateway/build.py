@@ -40,6 +40,13 @@ def built(path: Path) -> Gateway:
         from guarita.gateway.apikeys.build import build_authenticator  # noqa: PLC0415  # only where there are keys
 
         authenticators.append(build_authenticator(section.api_keys, folder))
+    login = None
+    if section.login is not None:
+        from guarita.gateway.login.build import login_parts  # noqa: PLC0415  # only where somebody logs in
+
+        login = login_parts(section.login, section.redis, folder)
+        # After all that a request says by itself: a cookie comes along with every one.
+        authenticators.append(login.authenticator)
     limits = None
     if section.limits is not None:
         from guarita.gateway.limits.limiter import build_limits  # noqa: PLC0415  # only where there are limits
@@ -72,7 +79,7 @@ def built(path: Path) -> Gateway:
         refresh=_telling(policy),
         starting=[
             *([revocations.start] if revocations else []),
-            *(_warming(source.warm) for source in tokens.sources),
+            *(_warming(source.warm) for source in [*tokens.sources, *([login.source] if login else [])]),
         ],
         closing=[
             *([limits.aclose] if limits else []),
@@ -81,6 +88,8 @@ def built(path: Path) -> Gateway:
         ],
     )
     withdrawn.gateway = gateway
+    if login is not None:
+        gateway.login = login.endpoints(gateway)
     for source in tokens.sources:
         source.watch(gateway.forget)
     return gateway

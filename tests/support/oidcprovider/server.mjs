@@ -1,5 +1,5 @@
-// A certified OpenID provider for the tests: `node server.mjs PORT`. Reads commands from its standard input,
-// a line each, and answers each with a line.
+// A certified OpenID provider for the tests: `node server.mjs PORT [SETTINGS]`, with settings in JSON: more `clients`,
+// and `accessTokenTTL` in seconds. Reads commands from its standard input, a line each, and answers each with a line.
 import { createServer } from "node:http";
 import { createInterface } from "node:readline";
 import { Provider } from "oidc-provider";
@@ -10,6 +10,7 @@ console.info = console.log = console.error;
 
 const issuer = `http://127.0.0.1:${process.argv[2]}`;
 const formats = { "https://api.example.com": "jwt", "https://opaque.example.com": "opaque" };
+const settings = JSON.parse(process.argv[3] ?? "{}");
 let number = 0;
 
 async function newKey() {
@@ -32,10 +33,19 @@ function client(name) {
 function provider(keys) {
   return new Provider(issuer, {
     jwks: { keys },
-    scopes: ["docs:read", "docs:write"],
-    clients: [client("caller"), client("gateway")],
+    scopes: ["openid", "offline_access", "docs:read", "docs:write"],
+    clients: [client("caller"), client("gateway"), ...(settings.clients ?? [])],
+    clientAuthMethods: ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"],
+    claims: { openid: ["sub", "groups"] },
+    conformIdTokenClaims: false,
+    findAccount: (ctx, id) => ({ accountId: id, claims: () => ({ sub: id, groups: ["staff"] }) }),
+    issueRefreshToken: (ctx, client, code) => code.scopes.has("offline_access"),
+    rotateRefreshToken: true,
+    ttl: { AccessToken: settings.accessTokenTTL ?? 600 },
     features: {
-      devInteractions: { enabled: false },
+      // Its pages take any name and any password.
+      devInteractions: { enabled: true },
+      backchannelLogout: { enabled: true },
       clientCredentials: { enabled: true },
       introspection: { enabled: true, allowedPolicy: (ctx, asking) => asking.clientId === "gateway" },
       revocation: { enabled: true, allowedPolicy: () => true },

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 
 from guarita.gateway.core import CredentialMissingError, Gateway
+from guarita.gateway.interface import Request
 from guarita.gateway.refusal import RefusalError, UndecidedError
 
 TITLES = {
     400: "Bad Request",
     401: "Unauthorized",
     403: "Forbidden",
+    405: "Method Not Allowed",
     429: "Too Many Requests",
     503: "Service Unavailable",
 }
@@ -40,6 +42,20 @@ def answer(refusal: RefusalError, gateway: Gateway) -> tuple[int, list[tuple[byt
     ):
         headers += [(b"www-authenticate", value.encode()) for value in _challenges(refusal, gateway)]
     return refusal.status, headers, body
+
+
+def invited(
+    refusal: RefusalError, gateway: Gateway, request: Request | None
+) -> tuple[int, list[tuple[bytes, bytes]], bytes] | None:
+    """The way to the login instead of a refusal, for a browser that would show it to somebody; None for others."""
+    login = gateway.login
+    location = None if login is None or request is None else login.invitation(request, refusal)
+    if location is None:
+        return None
+    headers = [
+        (b"location", location.encode("ascii")), (b"content-length", b"0"), (b"cache-control", b"no-store"),
+    ]  # fmt: skip
+    return 303, headers, b""
 
 
 def _challenges(refusal: RefusalError, gateway: Gateway) -> list[str]:

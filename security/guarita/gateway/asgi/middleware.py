@@ -6,7 +6,7 @@ import logging
 from time import monotonic
 
 from guarita.errors import GuaritaError
-from guarita.gateway.asgi.answer import answer
+from guarita.gateway.asgi.answer import answer, invited
 from guarita.gateway.asgi.coverage import uncovered
 from guarita.gateway.asgi.request import WATCHED, request_of
 from guarita.gateway.asgi.socket import guard
@@ -48,7 +48,7 @@ class GatewayMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
         if kind == "http":
-            grant = self._quickly(scope) or await self._decided(scope, send)
+            grant = self._quickly(scope) or await self._decided(scope, receive, send)
             if grant is None:
                 return
             scope[KEY] = grant
@@ -109,8 +109,12 @@ class GatewayMiddleware:
         client = scope.get("client")
         return client is not None and self._gateway.proxies.trusts(client[0])
 
-    async def _decided(self, scope: Scope, send: Send) -> Grant | None:
+    async def _decided(self, scope: Scope, receive: Receive, send: Send) -> Grant | None:
         """The grant, or None after the refusal, or what the gateway says of itself, was sent."""
+        login = self._gateway.login
+        if login is not None and login.serves(scope["path"]):
+            await login(scope, receive, send)
+            return None
         metadata = self._gateway.metadata
         if metadata is not None and scope["path"] == metadata[0] and scope["method"] in {"GET", "HEAD"}:
             headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(metadata[1]))]
@@ -118,11 +122,12 @@ class GatewayMiddleware:
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             await send({"type": "http.response.body", "body": body})
             return None
+        request = None
         try:
             request = request_of(scope, self._gateway.proxies)
             grant = await self._gateway.admit(request)
         except RefusalError as refusal:
-            status, headers, body = answer(refusal, self._gateway)
+            status, headers, body = invited(refusal, self._gateway, request) or answer(refusal, self._gateway)
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": body})
             return None

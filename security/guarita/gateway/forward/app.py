@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from guarita.gateway.asgi.answer import answer
+from guarita.gateway.asgi.answer import answer, invited
 from guarita.gateway.asgi.request import NAMING
 from guarita.gateway.asgi.types import Receive, Scope, Send
 from guarita.gateway.core import Gateway
-from guarita.gateway.forward.contracts import CONTRACTS, must_be_declared
+from guarita.gateway.forward.contracts import CONTRACTS, must_be_declared, nginx
 from guarita.gateway.grant import Grant
 from guarita.gateway.refusal import RefusalError
 
+LOGIN = b"x-guarita-login"
+"""Where a browser logs in, for nginx to send it there."""
 NOT_FOUND = b'{"title": "Not Found", "status": 404, "code": "forward.no-contract"}'
 
 
@@ -31,15 +33,28 @@ class ForwardAuth:
         if path == "/healthz":
             await _respond(send, 200, [], b"")
             return
+        login = self._gateway.login
+        if login is not None and login.serves(path):
+            await login(scope, receive, send)
+            return
         contract = CONTRACTS.get("/" + path[1:].partition("/")[0])
         if contract is None:
             await _respond(send, 404, [(b"content-type", b"application/problem+json")], NOT_FOUND)
             return
+        request = None
         try:
             must_be_declared(scope, self._gateway.proxies)
-            grant = await self._gateway.admit(contract(scope, self._gateway.proxies))
+            request = contract(scope, self._gateway.proxies)
+            grant = await self._gateway.admit(request)
         except RefusalError as refusal:
-            await _respond(send, *answer(refusal, self._gateway))
+            status, headers, body = answer(refusal, self._gateway)
+            invitation = invited(refusal, self._gateway, request)
+            if invitation is not None and contract is not nginx:
+                status, headers, body = invitation
+            elif invitation is not None:
+                # nginx hands on nothing but the status, and takes the rest from headers of ours.
+                headers += [(LOGIN, value) for name, value in invitation[1] if name == b"location"]
+            await _respond(send, status, headers, body)
             return
         await _respond(send, 200, _who(grant), b"")
 

@@ -79,6 +79,8 @@ def _made(scope: Scope, proxies: Proxies, method: str, target: bytes) -> Request
         query=query,
         client=origin.client,
         certificate=origin.certificate,
+        # The handshake's own headers: `Upgrade` belongs to one connection, and proxies leave it out.
+        websocket=any(name == b"sec-websocket-key" for name, _ in headers),
     )
 
 

@@ -10,16 +10,23 @@ from pathlib import Path
 from typing import Any
 
 from guarita.config.gateway_access import steps
-from guarita.config.gateway_tokens import DpopSection, IntrospectionSection, IssuerSection, TokensSection
+from guarita.config.gateway_tokens import (
+    DpopSection,
+    IntrospectionSection,
+    IssuerSection,
+    KeysSection,
+    TokensSection,
+)
 from guarita.errors import UsageError
 from guarita.gateway.interface import Authenticator
 from guarita.gateway.keys.source import KeyBounds, KeySource
 from guarita.gateway.keys.store import KeySetFile
 from guarita.gateway.oauth.binding import Binding
 from guarita.gateway.oauth.challenges import Challenger
+from guarita.gateway.oauth.clientauth import Client
 from guarita.gateway.oauth.discovery import Discovery
 from guarita.gateway.oauth.dpop import ProofBounds, ProofVerifier
-from guarita.gateway.oauth.introspection import Client, IntrospectionAuthenticator, IntrospectionBounds
+from guarita.gateway.oauth.introspection import IntrospectionAuthenticator, IntrospectionBounds
 from guarita.gateway.oauth.nonces import Nonces
 from guarita.gateway.oauth.replay import MemoryReplayStore, ReplayStore
 from guarita.gateway.oauth.resource import ProtectedResource
@@ -115,10 +122,21 @@ def _trust(issuer: IssuerSection) -> Trust:
     )
 
 
+def key_bounds(keys: KeysSection) -> KeyBounds:
+    """How fresh keys are kept, as the section says."""
+    return KeyBounds(
+        refresh_min=keys.refresh_min,
+        refresh_max=keys.refresh_max,
+        refresh=keys.refresh,
+        cooldown=keys.cooldown,
+        failure_cooldown=keys.failure_cooldown,
+        stale=keys.stale,
+    )
+
+
 def _source(
     issuer: IssuerSection, section: TokensSection, folder: Path, outbound: Outbound, now: Callable[[], float]
 ) -> KeySource:
-    keys = issuer.keys
     file = None
     if section.keys_folder is not None:
         name = hashlib.sha256(issuer.issuer.encode()).hexdigest()[:32]
@@ -128,14 +146,7 @@ def _source(
         issuer.jwks_uri or Discovery(issuer.issuer, outbound).jwks_uri,
         outbound,
         algorithms=issuer.algorithms,
-        bounds=KeyBounds(
-            refresh_min=keys.refresh_min,
-            refresh_max=keys.refresh_max,
-            refresh=keys.refresh,
-            cooldown=keys.cooldown,
-            failure_cooldown=keys.failure_cooldown,
-            stale=keys.stale,
-        ),
+        bounds=key_bounds(issuer.keys),
         file=file,
         now=now,
     )

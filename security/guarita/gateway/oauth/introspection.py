@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final, Literal
-from urllib.parse import quote_plus, urlencode
+from typing import Any, Final
+from urllib.parse import urlencode
 
 from guarita.errors import UsageError
 from guarita.gateway.flight import SingleFlight
@@ -18,6 +17,7 @@ from guarita.gateway.interface import Principal, Request
 from guarita.gateway.oauth.base import TokenAuthenticator
 from guarita.gateway.oauth.binding import Binding
 from guarita.gateway.oauth.challenges import Challenger
+from guarita.gateway.oauth.clientauth import Client
 from guarita.gateway.oauth.presented import Presented
 from guarita.gateway.outbound import Outbound, check_endpoint
 from guarita.gateway.refusal import RefusalError, TokenError, UndecidedError
@@ -42,16 +42,6 @@ class IntrospectionBounds:
     failure_cooldown: float = 2.0
     """After a failure nobody asks for so long."""
     leeway: float = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """Who we are to the issuer (RFC 6749 section 2.3.1)."""
-
-    name: str
-    secret: Callable[[], str] = field(repr=False)
-    """Read for each call, so that a rotated secret is used at once. Raises UsageError."""
-    method: Literal["client_secret_basic", "client_secret_post"] = "client_secret_basic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +158,8 @@ class IntrospectionAuthenticator(TokenAuthenticator):
 
     def _request(self, token: bytes) -> tuple[bytes, dict[str, str]]:
         fields = {"token": token.decode("ascii"), "token_type_hint": "access_token"}
-        secret = self._client.secret()
-        if self._client.method == "client_secret_post":
-            fields |= {"client_id": self._client.name, "client_secret": secret}
-            return urlencode(fields).encode(), {}
-        pair = f"{quote_plus(self._client.name)}:{quote_plus(secret)}".encode()
-        return urlencode(fields).encode(), {"authorization": "Basic " + base64.b64encode(pair).decode()}
+        form, headers = self._client.identify(fields, self._now)
+        return urlencode(form).encode(), headers
 
     def _judged(self, key: bytes, said: dict[str, Any]) -> _Verdict:
         now = self._now()

@@ -10,8 +10,8 @@ from guarita.config.sinks import SecretSource
 from guarita.errors import UsageError
 
 
-def reader(source: SecretSource, folder: Path) -> Callable[[], str]:
-    """What reads the secret; a relative file is looked for in `folder`.
+def reader(source: SecretSource, folder: Path, *, lines: bool = False) -> Callable[[], str]:
+    """What reads the secret; a relative file is looked for in `folder`. A PEM has `lines`, anything else has one.
 
     Reading raises UsageError `gateway.secret`, which names the place and never the value.
     """
@@ -26,7 +26,7 @@ def reader(source: SecretSource, folder: Path) -> Callable[[], str]:
                 value = path.read_text("utf-8").strip()
             except (OSError, ValueError) as error:
                 raise UsageError("gateway.secret", f"{path}: cannot be read") from error
-        if not value or not value.isprintable():
+        if not value or not (lines or value.isprintable()):
             raise UsageError("gateway.secret", f"{where}: holds no secret on one line")
         return value
 

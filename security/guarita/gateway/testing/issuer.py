@@ -134,7 +134,7 @@ class LocalIssuer:
         }
 
     def answer(self, path: str, form: dict[str, list[str]], authorization: str) -> tuple[int, Any]:
-        """Status and content for a request."""
+        """Status and content for a request; for a redirect the content is where it leads."""
         if path in {f"{self.path}{_DISCOVERY[0]}", f"{_DISCOVERY[1]}{self.path}"}:
             return 200, self.document()
         if path == f"{self.path}/jwks":
@@ -183,7 +183,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 90
 
     def do_GET(self) -> None:
-        self._respond({})
+        self._respond(parse_qs(self.path.partition("?")[2]))
 
     def do_POST(self) -> None:
         length = int(self.headers.get("content-length", "0"))
@@ -209,6 +209,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         else:
             status, content = issuer.answer(path, form, self.headers.get("authorization", ""))
+            if status in range(300, 400):
+                self._send(status, b"", {"location": content})
+                return
             packed = fault == "gzip"
             kept = {} if issuer.max_age is None else {"cache-control": f"public, max-age={issuer.max_age}"}
             headers = kept | ({"content-encoding": "gzip"} if packed else {})

@@ -1,0 +1,138 @@
+"""From `gateway.login` in guarita.yaml to an authenticator and endpoints."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from guarita.config.gateway_access import steps
+from guarita.config.gateway_limits import RedisSection
+from guarita.config.gateway_login import ClientSection, LoginSection, SessionSection
+from guarita.errors import UsageError
+from guarita.gateway.core import Gateway
+from guarita.gateway.keys.source import KeySource
+from guarita.gateway.login.authenticator import SessionAuthenticator
+from guarita.gateway.login.endpoints import LoginEndpoints
+from guarita.gateway.login.interface import SessionStore
+from guarita.gateway.login.memory import MemorySessionStore
+from guarita.gateway.login.provider import Provider
+from guarita.gateway.login.sealing import Sealer
+from guarita.gateway.login.sessions import Lasting, Sessions
+from guarita.gateway.oauth.build import key_bounds
+from guarita.gateway.oauth.clientauth import Client
+from guarita.gateway.oauth.discovery import Discovery
+from guarita.gateway.oauth.secret import reader
+from guarita.gateway.outbound import Outbound
+
+
+@dataclass(frozen=True, slots=True)
+class LoginParts:
+    """What a login is made of, before there is a gateway for it."""
+
+    section: LoginSection
+    authenticator: SessionAuthenticator
+    sessions: Sessions
+    provider: Provider
+    sealer: Sealer
+    source: KeySource
+    now: Callable[[], float]
+
+    def endpoints(self, gateway: Gateway) -> LoginEndpoints:
+        """The endpoints, for the gateway that they stand before."""
+        return LoginEndpoints(
+            gateway,
+            self.authenticator,
+            self.sessions,
+            self.provider,
+            self.sealer,
+            url=self.section.url,
+            path=self.section.path,
+            after_logout=self.section.after_logout,
+            origins=_origins(self.section),
+            now=self.now,
+        )
+
+
+def login_parts(
+    section: LoginSection, redis: RedisSection | None, folder: Path, *, now: Callable[[], float] = time.time
+) -> LoginParts:
+    """Build what the section says; relative paths go from `folder`. Asks nobody yet.
+
+    Raises UsageError `session.redis`, `gateway.secret`, `gateway.endpoint`, `gateway.issuer`, and for Redis' extra.
+    """
+    ca_file = None if section.ca_file is None else str(folder / section.ca_file)
+    outbound = Outbound(timeout=section.timeout, insecure_loopback=section.insecure_loopback, ca_file=ca_file)
+    discovery = Discovery(section.issuer, outbound)
+    source = KeySource(
+        section.issuer,
+        discovery.jwks_uri,
+        outbound,
+        algorithms=section.algorithms,
+        bounds=key_bounds(section.keys),
+        now=now,
+    )
+    client = client_of(section.client, section.issuer, folder)
+    provider = Provider(section, client, outbound, discovery, source, now=now)
+    sealer = _sealer(section.session, folder)
+    sessions = Sessions(
+        _store(section.session, redis, folder, now),
+        sealer,
+        provider,
+        lasting=Lasting(section.session.lifetime_seconds, section.session.outage_seconds),
+        patience=2 * section.timeout,
+        now=now,
+    )
+    authenticator = SessionAuthenticator(
+        sessions,
+        origins=_origins(section),
+        role_claim=() if section.roles is None else tuple(steps(section.roles)),
+    )
+    return LoginParts(section, authenticator, sessions, provider, sealer, source, now)
+
+
+def client_of(section: ClientSection, issuer: str, folder: Path) -> Client:
+    """The client that a section names. Raises UsageError `gateway.secret` where its secret is not there."""
+    source = section.secret or section.key
+    if source is None:
+        return Client(section.id, method="none")
+    secret = reader(source, folder, lines=section.key is not None)
+    secret()  # one that is not there is told at the start
+    return Client(
+        section.id,
+        secret,
+        section.method,
+        audience=issuer,
+        key_id=section.key_id or "",
+        algorithm=section.key_algorithm or "",
+    )
+
+
+def _origins(section: LoginSection) -> frozenset[str]:
+    return frozenset({section.url, *section.session.origins})
+
+
+def _sealer(section: SessionSection, folder: Path) -> Sealer:
+    keys = [reader(source, folder)().encode() for source in section.keys]
+    try:
+        return Sealer(keys or [secrets.token_bytes(32)])
+    except ValueError as error:
+        raise UsageError("gateway.secret", f"gateway.login.session.keys: {error}") from error
+
+
+def _store(
+    section: SessionSection, redis: RedisSection | None, folder: Path, now: Callable[[], float]
+) -> SessionStore:
+    if section.store == "memory":
+        return MemorySessionStore(idle=section.idle_seconds, size=section.max_sessions)
+    if redis is None:
+        raise UsageError(
+            "session.redis", "gateway.login.session: there is no gateway.redis in which to keep sessions"
+        )
+    from guarita.gateway.login.redisstore import RedisSessionStore  # noqa: PLC0415  # needs an extra
+
+    return RedisSessionStore(
+        redis, folder, idle=section.idle_seconds, timeout=section.timeout_seconds, now=now
+    )
