@@ -47,6 +47,20 @@ def pod_spec(*, secret="db", image="registry.test/app:1", **more):
     return {"containers": [container], "terminationGracePeriodSeconds": 3, **more}
 
 
+def role(namespace, name, rules, account):
+    """A Role and its binding to a ServiceAccount."""
+    subject = {"kind": "ServiceAccount", "name": account, "namespace": namespace}
+    group = "rbac.authorization.k8s.io"
+    metadata = {"name": name, "namespace": namespace}
+    return [
+        {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": metadata, "rules": rules},
+        {
+            "apiVersion": f"{group}/v1", "kind": "RoleBinding", "metadata": metadata, "subjects": [subject],
+            "roleRef": {"apiGroup": group, "kind": "Role", "name": name},
+        },
+    ]  # fmt: skip
+
+
 class Fences:
     """Fencing tokens as the journal gives them; a runner that was overtaken is refused by `hold`."""
 

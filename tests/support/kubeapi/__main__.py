@@ -149,6 +149,7 @@ def main():
         _seed(api, ["default", "kube-system"])
         controllers.start()
         front = Emulated(address, faults, Backend(api, accounts, config["admin_token"]), tls)
+        front.clock = clock
         side = SidePort(front, faults, api=api, controllers=controllers, clock=clock)
         more = {"issuer": accounts.signer.issuer, "issuer_key": accounts.signer.public_pem().decode()}
     for server in (front, side):

@@ -112,7 +112,7 @@ class Handler(BaseHTTPRequestHandler):
         body = body.encode() if isinstance(body, str) else body
         headers = {"Content-Type": "application/json", **dict(headers)}
         try:
-            self.send_response(code)
+            self._head(code, headers.pop("Date", None))
             for name, value in headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
@@ -126,9 +126,13 @@ class Handler(BaseHTTPRequestHandler):
         except OSError:
             self.close_connection = True
 
+    def _head(self, code, date=None):
+        self.send_response_only(code)
+        self.send_header("Date", date or self.date_time_string(self.server.clock()))
+
     def stream(self, texts):
         """Sends each text as a chunk, until there are no more, the tests drop watches, or the client has gone."""
-        self.send_response(200)
+        self._head(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
@@ -146,6 +150,7 @@ class Front(ThreadingHTTPServer):
     request_queue_size = 256
     stall_seconds = 60.0
     keep_bodies = False
+    clock = staticmethod(time.time)
 
     def __init__(self, address, faults, tls=None):
         super().__init__(address, Handler)
@@ -237,7 +242,7 @@ class Forwarding(Front):
         kept = {
             name: value
             for name, value in answer.getheaders()
-            if name.lower() in {"content-type", "retry-after", "warning"}
+            if name.lower() in {"content-type", "retry-after", "warning", "date"}
         }
         return answer.status, kept, body
 

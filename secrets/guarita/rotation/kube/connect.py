@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import yaml
+
 from guarita.errors import MissingExtraError
 from guarita.rotation.errors import RotationConfigError
 from guarita.rotation.kube.api import Api
@@ -76,7 +78,15 @@ def _configuration(name: str, section: ClusterSection, folder: Path) -> official
             client_configuration=configuration,
             persist_config=False,
         )
-    except (config.ConfigException, OSError, ValueError, TypeError, KeyError) as error:
+    except (
+        config.ConfigException,
+        yaml.YAMLError,
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+    ) as error:
         # The library's own text may quote the file, and with it a token.
         raise RotationConfigError(
             "rotation.kubeconfig",
