@@ -6,6 +6,7 @@ import json
 import secrets
 import threading
 import time
+from dataclasses import replace as replace_parts
 
 import jwt
 import pytest
@@ -19,10 +20,19 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from guarita.config.rotation import ClusterSection, RotationSection
 from guarita.config.rotation_jwt import JwtSecret, KeySetPlace, TokenProbe
 from guarita.gateway import Gateway, GatewayMiddleware
 from guarita.gateway.keys import parse_key_set
-from guarita.rotation.errors import DriftError, NotYetError, ProbeFailedError, StillValidError
+from guarita.rotation.errors import (
+    DriftError,
+    FencedOutError,
+    NotYetError,
+    ProbeFailedError,
+    StillValidError,
+)
+from guarita.rotation.kube import connect
+from guarita.rotation.rbac import manifests
 from guarita.rotation.rotators.build import build
 from guarita.rotation.rotators.jwt import keys
 
@@ -70,6 +80,71 @@ def test_the_thumbprint_is_that_of_rfc_7638():
 
     rsa.RSAPrivateKey.register(Private)
     assert keys.thumbprint(Private()) == "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
+
+
+class InClusterBench(JwtBench):
+    """The set in a ConfigMap, by an account that the printed Role alone allows."""
+
+    def __init__(self, bao, folder, kube):
+        self.kube = kube
+        super().__init__(bao, folder)
+
+    def prepare(self):
+        where = f"{self.kube.namespace}/jwks#jwks.json"
+        section = JwtSecret(
+            vault=f"secret/{self.mark}", key_sets=[KeySetPlace(config_map=where)], token_lifetime_seconds=1,
+            max_age_seconds=0, skew_seconds=0,
+        )  # fmt: skip
+        whole = RotationSection(secrets={self.name: section})
+        self.kube.apply(
+            {"apiVersion": "v1", "kind": "ServiceAccount",
+             "metadata": {"name": "runner", "namespace": self.kube.namespace}},
+            *manifests(whole, "default", f"{self.kube.namespace}/runner"),
+        )  # fmt: skip
+        path = self.kube.server.kubeconfig(
+            self.kube.server.token(self.kube.namespace, "runner"), namespace=self.kube.namespace
+        )
+        api = connect("default", ClusterSection(kubeconfig=str(path)), self.folder)
+        self.parts = replace_parts(self.parts, api_of=lambda _: api)
+        return section
+
+    def valid(self):
+        found = self.kube.read("configmaps", "jwks")
+        return {key["kid"] for key in json.loads(found["data"]["jwks.json"])["keys"]}
+
+
+def test_a_set_in_a_config_map_is_changed_and_the_rest_of_it_left(kube, bao, tmp_path):
+    bench = InClusterBench(bao, tmp_path, kube)
+    bench.rotate()
+    kube.patch("configmaps", "jwks", {"data": {"other": "kept"}, "metadata": {"labels": {"a": "b"}}})
+    for _ in range(2):
+        live = bench.rotate()
+        assert bench.valid() == {live.handle["kid"]}
+    found = kube.read("configmaps", "jwks")
+    assert found["data"]["other"] == "kept"
+    assert found["metadata"]["labels"] == {"a": "b"}
+    # Others who change it meanwhile are not overwritten, and a late step is refused.
+    _, new = bench.begin()
+    place = bench.rotator._places[0]
+    api, real = place._api, place._api.replace
+    meddled = []
+
+    def meddling(path, body):
+        if not meddled:
+            meddled.append(1)
+            kube.patch("configmaps", "jwks", {"data": {"other": "changed"}})
+        return real(path, body)
+
+    api.replace = meddling
+    bench.create(new)
+    assert kube.read("configmaps", "jwks")["data"]["other"] == "changed"
+    late = bench.journal.late(bench.fence())
+    bench.rotator.sweep([live], bench.fence())
+    bench.rotator.destroy(new, bench.fence())
+    with pytest.raises(FencedOutError):
+        bench.rotator.create(new, late)
+    assert bench.valid() == {live.handle["kid"]}
+    bench.close()
 
 
 def test_keys_of_others_in_the_set_stay(bench):

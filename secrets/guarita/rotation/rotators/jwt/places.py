@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from guarita.config.rotation_jwt import KeySetPlace
-from guarita.rotation.errors import RotationConfigError, TransientError
+from guarita.rotation.errors import TransientError
 from guarita.rotation.files import write_whole
 from guarita.rotation.interface import Fence
+from guarita.rotation.kube.api import AmbiguousError, Api, ConflictError, ExistsError, segment
 from guarita.rotation.parts import Parts
 from guarita.rotation.rotators.jwt.document import Change, changed, parse
 from guarita.rotation.vault import CasMissError, Kv
@@ -42,9 +43,9 @@ def place_of(section: KeySetPlace, parts: Parts) -> Place:
         return VaultPlace(parts.kv, section.vault)
     if section.file is not None:
         return FilePlace(parts.folder / section.file)
-    raise RotationConfigError(
-        "jwt.config-map", "a key set in a ConfigMap is not supported yet", hint="name `vault` or `file`"
-    )
+    if section.config_map is not None:
+        return ConfigMapPlace(parts, section.cluster, section.config_map)
+    raise AssertionError  # the section names one of the three
 
 
 class VaultPlace:
@@ -120,6 +121,53 @@ class FilePlace:
 
     def _failed(self, error: OSError | UnicodeDecodeError) -> TransientError:
         return TransientError("jwt.unreadable", f"{self.name}: cannot be read ({type(error).__name__})")
+
+
+class ConfigMapPlace:
+    """A key of a ConfigMap, compared by `resourceVersion`."""
+
+    def __init__(self, parts: Parts, cluster: str, place: str) -> None:
+        self.name = f"configmap:{cluster}/{place}"
+        self._parts, self._cluster = parts, cluster
+        where, _, self._key = place.partition("#")
+        self._namespace, _, self._map = where.partition("/")
+
+    def read(self) -> dict[str, Any]:
+        return self._document(self._api.get(self._path(self._map)))
+
+    def change(self, change: Change, fence: Fence, now: float) -> None:
+        for _ in range(_ATTEMPTS):
+            standing = self._api.get(self._path(self._map))
+            document = self._document(standing)
+            after = changed(document, change, fence, self.name, now)
+            if after == document:
+                return
+            try:
+                self._put(standing, written(after))
+            except (ConflictError, ExistsError, AmbiguousError):
+                continue  # what stands there now is looked at
+            return
+        raise TransientError("jwt.busy", f"{self.name}: others keep changing it")
+
+    def _put(self, standing: dict[str, Any] | None, text: str) -> None:
+        if standing is None:
+            metadata = {"name": self._map, "namespace": self._namespace}
+            body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {self._key: text}}
+            self._api.create(self._path(), body)
+        else:
+            data = {**(standing.get("data") or {}), self._key: text}
+            self._api.replace(self._path(self._map), {**standing, "data": data})
+
+    def _document(self, standing: dict[str, Any] | None) -> dict[str, Any]:
+        return parse(((standing or {}).get("data") or {}).get(self._key), self.name)
+
+    def _path(self, name: str = "") -> str:
+        root = f"/api/v1/namespaces/{segment(self._namespace)}/configmaps"
+        return f"{root}/{segment(name)}" if name else root
+
+    @property
+    def _api(self) -> Api:
+        return self._parts.api(self._cluster)
 
 
 def written(document: dict[str, Any]) -> str:

@@ -1,0 +1,187 @@
+"""`guarita rotate rbac`: what it prints is enough, and nothing of it can be left out."""
+
+import json
+import secrets
+
+import hvac
+import pytest
+import servers
+import yaml
+from rotatorbenches import AppRoleBench, JwtBench, PkiBench, TransitBench
+
+from guarita import config
+from guarita.config.rotation import RotationSection
+from guarita.errors import GuaritaError
+from guarita.rotation.rbac import grants, hcl, manifests
+from guarita.rotation.rbac.cli import rbac
+
+
+def exercise(bench):
+    """Everything that the engine asks of a rotator, once; and what was published read back."""
+    old, new = bench.begin()
+    bench.rotator.check(old)
+    made = bench.create(new)
+    bench.rotator.probe(made)
+    bench.publish(made)
+    bench.rotator.current(bench.published)
+    old, new = bench.begin()
+    made = bench.create(bench.create(new))
+    bench.rotator.probe(made)
+    bench.publish(made)
+    bench.rotator.check(old)
+    bench.rotator.idle(old)
+    bench.rotator.disable(old, bench.fence())
+    bench.rotator.enable(old, bench.fence())
+    bench.retire(old, made)
+    bench.rotator.destroy(bench.begin()[1], bench.fence())
+
+
+def of_the_rotator(bench):
+    """Grants of this secret beside journal, staging and publishing, which are the engine's."""
+    section = RotationSection(secrets={bench.name: bench.section})
+    engine = ("journal", "staged", "fingerprints", "metadata/", "destroy/")
+    published = getattr(bench.section, "vault", " ").replace("/", "/data/", 1)
+    found = [grant for grant in grants(section) if not any(word in grant.path for word in engine)]
+    return [
+        grant._replace(capabilities=("read",)) if grant.path == published else grant
+        for grant in found
+        if grant.path != published or bench.kind == "approle"
+    ]
+
+
+def token_for(root, allowed):
+    name = f"p-{secrets.token_hex(4)}"
+    root.sys.create_or_update_policy(name, hcl(allowed))
+    return root.auth.token.create(policies=[name], no_default_policy=True)["auth"]["client_token"]
+
+
+def limited(bench, allowed):
+    """The bench, its code under test with this policy alone."""
+    token = token_for(bench.root, allowed)
+    bench.vault._login = lambda client: setattr(client, "token", token)
+    bench.vault._in = False
+    return bench
+
+
+KINDS = [AppRoleBench, PkiBench, TransitBench, JwtBench]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
+def test_the_policy_of_a_rotator_is_enough_and_nothing_of_it_can_be_left_out(kind, bao, tmp_path):
+    def fresh(number):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        return kind(bao, folder)
+
+    bench = fresh("whole")
+    allowed = of_the_rotator(bench)
+    exercise(limited(bench, allowed))
+    bench.close()
+    pairs = [(at, word) for at, grant in enumerate(allowed) for word in grant.capabilities]
+    assert len(pairs) >= 3
+    for number, (at, word) in enumerate(pairs):
+        bench = fresh(number)
+        mine = of_the_rotator(bench)
+        left = tuple(other for other in mine[at].capabilities if other != word)
+        fewer = [*mine[:at], *([mine[at]._replace(capabilities=left)] if left else []), *mine[at + 1 :]]
+        with pytest.raises(GuaritaError):
+            exercise(limited(bench, fewer))  # without `word` at this path
+        bench.close()
+
+
+CONFIGURATION = """\
+rotation:
+  vault:
+    login: {method: kubernetes, role: rotation}
+  clusters:
+    eu: {namespace: ops}
+    us: {namespace: ops}
+  secrets:
+    web:
+      type: kv
+      vault: secret/shop/web
+      deliver:
+        - {secret: web, namespace: shop, cluster: eu}
+        - {secret: web, namespace: shop, cluster: us, restart: false}
+    db:
+      type: redis
+      vault: secret/shop/cache
+      users: [a, b]
+      nodes: [cache]
+      admin: {user: rotor, password: {vault: "secret/ops/redis#password"}}
+    tokens:
+      type: jwt
+      vault: secret/id/signer
+      token_lifetime_seconds: 600
+      key_sets: [{config_map: "id/jwks#jwks.json", cluster: eu}, {vault: "secret/id/public#jwks"}]
+"""
+
+
+def test_roles_are_in_the_namespaces_that_are_worked_in():
+    section = config.parse(CONFIGURATION.encode(), "g").rotation
+
+    def allowed(cluster):
+        found = {}
+        for document in manifests(section, cluster, "guarita/runner"):
+            if document["kind"] == "Role":
+                found[document["metadata"]["namespace"]] = document["rules"]
+            else:
+                assert document["subjects"] == [
+                    {"kind": "ServiceAccount", "name": "runner", "namespace": "guarita"}
+                ]
+                assert document["roleRef"]["name"] == document["metadata"]["name"]
+        return found
+
+    eu, us = allowed("eu"), allowed("us")
+    assert set(eu) == {"shop", "ops", "id"}
+    assert set(us) == {"shop", "ops"}
+    verbs = {rule["resources"][0]: rule["verbs"] for rule in us["shop"] if rule["apiGroups"] == ["apps"]}
+    assert "patch" not in str(verbs)  # nothing is restarted there
+    assert "patch" in str(eu["shop"])
+    assert [rule["resources"] for rule in eu["id"]] == [["configmaps"], ["configmaps"]]
+    assert eu["id"][1]["resourceNames"] == ["jwks"]
+    for rules in (*eu.values(), *us.values()):
+        for rule in rules:
+            assert "*" not in rule["verbs"] + rule["resources"] + rule["apiGroups"]
+
+
+def test_no_path_of_the_policy_is_wider_than_it_must_be():
+    section = config.parse(CONFIGURATION.encode(), "g").rotation
+    paths = {grant.path: grant.capabilities for grant in grants(section)}
+    assert paths["secret/data/ops/redis"] == ("read",)
+    assert paths["secret/data/id/public"] == ("create", "read", "update")
+    for path in paths:
+        assert "*" not in path.removesuffix("/*") or path.count("/") > 4
+        assert path.count("*") <= ("/staged/" in path)
+    assert not {"sudo", "root", "deny"} & {word for words in paths.values() for word in words}
+
+
+def test_the_command_prints_both(tmp_path, monkeypatch, capsys):
+    (tmp_path / "guarita.yaml").write_text(CONFIGURATION)
+    monkeypatch.chdir(tmp_path)
+
+    def said(*words, status=0):
+        try:
+            answered = rbac.main(list(words), standalone_mode=False)
+        except GuaritaError as error:
+            answered = error.exit_status
+        assert answered == status
+        return capsys.readouterr().out
+
+    text = said("--only", "kubernetes", "--account", "guarita/runner")
+    kinds = [found["kind"] for found in yaml.safe_load_all(text.replace("# cluster us", "---\n# cluster us"))]
+    assert kinds.count("Role") == kinds.count("RoleBinding") == 5
+    assert 'path "secret/data/shop/web"' in said("--only", "vault")
+    both = json.loads(said("--json"))
+    assert set(both["kubernetes"]) == {"eu", "us"}
+    assert {"path", "capabilities", "why"} == set(both["vault"][0])
+    assert set(json.loads(said("--json", "--cluster", "us"))["kubernetes"]) == {"us"}
+    said("--cluster", "asia", status=2)
+    said("--account", "runner", status=2)
+
+
+def test_the_policy_is_one_that_openbao_takes(bao):
+    root = hvac.Client(bao, token=servers.BAO_TOKEN)
+    section = config.parse(CONFIGURATION.encode(), "g").rotation
+    root.sys.create_or_update_policy("whole", hcl(grants(section)))
+    assert "secret/data/shop/web" in root.sys.read_policy("whole")["data"]["rules"]
