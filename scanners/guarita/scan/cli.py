@@ -75,6 +75,12 @@ STATUS = {
 )
 @click.option("--no-cache", is_flag=True, help="Use nothing that an earlier run left, and leave nothing.")
 @click.option("--verify-cache", is_flag=True, help="Scan without the cache too; unknown where they differ.")
+@click.option(
+    "--warm",
+    is_flag=True,
+    envvar="GUARITA_WARM",
+    help="Ask engines that stay in memory, and leave them there for 15 minutes.",
+)
 @command_options
 def scan(  # noqa: PLR0917  # click passes the context by position, the rest by name
     context: Context,
@@ -91,6 +97,7 @@ def scan(  # noqa: PLR0917  # click passes the context by position, the rest by 
     cache: Path | None,
     no_cache: bool,
     verify_cache: bool,
+    warm: bool,
 ) -> ExitStatus:
     """Scan a tree, judge it by one policy, pass or fail.
 
@@ -121,6 +128,7 @@ def scan(  # noqa: PLR0917  # click passes the context by position, the rest by 
                     jobs=jobs or os.cpu_count() or 1,
                     cache=folder,
                     verify_cache=verify_cache,
+                    warm=warm,
                     progress=_shown(bars),
                 )
             )

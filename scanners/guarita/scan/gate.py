@@ -59,6 +59,8 @@ class Request:
     """Where results are kept between runs; None means nowhere."""
     verify_cache: bool = False
     """Whether to judge without the cache too, and to compare."""
+    warm: bool = False
+    """Whether to ask engines that go on after the run, and to start them."""
     progress: Progress = lambda *_: None
 
 
@@ -166,6 +168,7 @@ def _scan(
             timeout=section.timeout,
             cache=request.cache,
             store=store,
+            warm=request.warm,
             progress=request.progress,
         )
         return taken, scanned

@@ -167,6 +167,8 @@ class ScanJob:
     """A folder that outlives the run, for what an engine makes once; None with `--no-cache`."""
     results: Results = field(default_factory=Results)
     """What earlier runs found in the same content; remembers nothing with `--no-cache`."""
+    warm: bool = False
+    """Whether engines may be asked that go on after the run."""
     advance: Callable[[int], None] = lambda _: None
     """Called with how many further files are done."""
     started: float = field(default_factory=time.monotonic)

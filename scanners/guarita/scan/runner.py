@@ -53,13 +53,15 @@ def run(
     timeout: float,
     cache: Path | None = None,
     store: Store | None = None,
+    warm: bool = False,
     progress: Progress = lambda *_: None,
 ) -> Scanned:
     """Run every scanner over the files that it claims, side by side.
 
     `timeout` is in seconds, for each scanner. A scanner that is missing, crashes or hangs becomes a
     problem, and its files end as unparseable; the others go on. On an interrupt all are ended. `cache` is
-    a folder for what engines make once, `store` holds what earlier runs found.
+    a folder for what engines make once, `store` holds what earlier runs found; with `warm` engines may be asked that
+    go on after the run.
     """
     claimed = {scanner.name: [f for f in taken.snapshot.files if scanner.claims(f)] for scanner in scanners}
     stop = threading.Event()
@@ -81,7 +83,9 @@ def run(
                 results = (
                     Results(store, installation(), scanner.name, scanner.engine()) if store else Results()
                 )
-                job = ScanJob(taken.snapshot, files, jobs, timeout, folder, stop, cache, results, advance)
+                job = ScanJob(
+                    taken.snapshot, files, jobs, timeout, folder, stop, cache, results, warm, advance
+                )
                 result = _scanned(scanner, job)
             except ScannerError as error:
                 problem = Problem(

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-PARTS = ("guarita.scan", "guarita.pii", "guarita.policy.severity", "guarita.policy.gate")
+PARTS = ("guarita.scan", "guarita.pii", "guarita.policy.severity", "guarita.policy.gate", "guarita.process")
 """The packages whose code and data decide what is found."""
 SOURCES = (".py", ".yaml", ".yml", ".json", ".txt", ".onnx")
 

@@ -7,9 +7,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from guarita.scan.cache.facts import installation
 from guarita.scan.interface import ScanJob, ScannerError
 from guarita.scan.process import Worker, neutral_environment
 from guarita.scan.tools import Checkov, checkov_python
+from guarita.scan.warm.client import WarmWorker, connect
 
 BOOT = Path(__file__).parent / "engine" / "boot.py"
 START_TIMEOUT = 120.0
@@ -37,7 +39,7 @@ class Engine:
     def __init__(self, job: ScanJob, scanner: str) -> None:
         self._job = job
         self._scanner = scanner
-        self._worker: Worker | None = None
+        self._worker: Worker | WarmWorker | None = None
         self._deaths = 0
         self.generation = 0
         """Counts the workers."""
@@ -69,22 +71,34 @@ class Engine:
                 raise
             return {"error": _ended(error, timeout), "died": True}
 
-    def _start(self) -> Worker:
-        python, _ = _python(self._scanner)
-        home = self._job.scratch / "home"
-        home.mkdir(exist_ok=True)
-        worker = Worker(
-            [python, "-I", BOOT],
-            cwd=home,
-            env=neutral_environment(home),
-            scanner=self._scanner,
-            stop=self._job.stop,
-        )
+    def _start(self) -> Worker | WarmWorker:
         # One that cannot start is the engine's fault, not a file's.
+        worker = (self._warm() if self._job.warm else None) or self._cold()
         worker.request({"op": "hello"}, min(START_TIMEOUT, self._job.remaining))
         self._worker = worker
         self.generation += 1
         return worker
+
+    def _cold(self) -> Worker:
+        python, _ = _python(self._scanner)
+        return Worker(
+            [python, "-I", BOOT],
+            cwd=self._home(),
+            env=neutral_environment(self._home()),
+            scanner=self._scanner,
+            stop=self._job.stop,
+        )
+
+    def _warm(self) -> WarmWorker | None:
+        python, _ = _python(self._scanner)
+        identity = f"{engine_identity(self._scanner)} {installation()}"
+        command: list[str | Path] = [python, "-I", BOOT]
+        return connect(command, identity, cwd=self._home(), scanner=self._scanner, stop=self._job.stop)
+
+    def _home(self) -> Path:
+        home = self._job.scratch / "home"
+        home.mkdir(exist_ok=True)
+        return home
 
 
 def _python(scanner: str) -> tuple[Path, str]:

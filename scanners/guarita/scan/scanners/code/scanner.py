@@ -13,9 +13,11 @@ from typing import Any, ClassVar
 from guarita.policy.gate.coverage import FileStatus
 from guarita.policy.gate.finding import Finding, Location, Suppression
 from guarita.policy.severity import load_table
+from guarita.scan.cache.facts import installation
 from guarita.scan.interface import SCANNED, Outcome, ScanJob, Scanner, ScannerError, ScanResult, TreeFile
 from guarita.scan.process import Worker, neutral_environment
 from guarita.scan.scanners.perfile import PerFile
+from guarita.scan.warm.client import WarmWorker, connect
 
 WORKER = "guarita.scan.scanners.code.worker"
 FILE_TIMEOUT = 60.0
@@ -56,7 +58,7 @@ class CodeScanner(Scanner):
 
 def _judge(job: ScanJob, files: queue.SimpleQueue[TreeFile], ends: PerFile) -> None:
     """Take files from the queue until it is empty, with one worker at a time."""
-    worker: Worker | None = None
+    worker: Worker | WarmWorker | None = None
     try:
         while True:
             try:
@@ -85,9 +87,13 @@ def _kind(file: TreeFile) -> str:
     return NOTEBOOK if file.suffix == NOTEBOOK else ".py"
 
 
-def _worker(job: ScanJob) -> Worker:
-    return Worker(
-        [Path(sys.executable), "-I", "-m", WORKER],
+def _worker(job: ScanJob) -> Worker | WarmWorker:
+    command: list[str | Path] = [Path(sys.executable), "-I", "-m", WORKER]
+    warm = None
+    if job.warm:
+        warm = connect(command, installation(), cwd=job.scratch, scanner=CodeScanner.name, stop=job.stop)
+    return warm or Worker(
+        command,
         cwd=job.scratch,
         env=neutral_environment(job.scratch),
         scanner=CodeScanner.name,

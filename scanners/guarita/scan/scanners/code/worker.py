@@ -9,17 +9,20 @@ import ast
 import io
 import json
 import logging
+import os
 import resource
 import sys
 import tokenize
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bandit.core import config
+from bandit.core import config, manager
 
 from guarita.scan.scanners.code.notebook import Module, NotebookError, module_of
 from guarita.scan.scanners.code.visitor import issues_of
+from guarita.scan.warm.forkserver import serve, wanted
 
 NAME = "module.py"
 """What bandit calls every file: no result hangs on where a file stands."""
@@ -28,17 +31,26 @@ MEMORY = 2 * 1024**3
 
 
 def main() -> None:
-    """Answer requests until stdin ends."""
+    """Answer requests until stdin ends, or serve all who connect."""
+    if (place := wanted()) is not None:
+        serve(place, loaded)
+        return
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a library prints, the protocol stays clean
+    answer = loaded()
+    for line in sys.stdin.buffer:
+        answers.write(answer(line) + b"\n")
+        answers.flush()
+
+
+def loaded() -> Callable[[bytes], bytes]:
+    """Bound this process, and give what answers one request."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
-    answers = sys.stdout
-    sys.stdout = sys.stderr  # whatever a library prints, the protocol stays clean
     profile = config.BanditConfig()
-    for line in sys.stdin:
-        answer = scan(profile, json.loads(line))
-        answers.write(json.dumps(answer) + "\n")
-        answers.flush()
+    manager.BanditManager(profile, "file")  # imports the checks
+    return lambda line: json.dumps(scan(profile, json.loads(line))).encode()
 
 
 def scan(profile: config.BanditConfig, request: dict[str, Any]) -> dict[str, Any]:

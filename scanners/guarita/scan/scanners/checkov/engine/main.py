@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
@@ -85,6 +86,10 @@ OPERATIONS: dict[str, Callable[[Answer], Answer]] = {
 }
 
 
+FRAMEWORKS = ("manifests", "terraform", "dockerfile", "pipelines", "templates", "cloudformation", "compose")
+RUNNERS = ("github_actions", "gitlab_ci", "arm", "bicep", "ansible")
+
+
 def main() -> None:
     """Answer requests. A request that cannot be answered gets `error`; the next one is answered all the same."""
     answers = os.fdopen(os.dup(1), "wb")
@@ -93,6 +98,15 @@ def main() -> None:
     for line in sys.stdin.buffer:
         answers.write(answered(line) + b"\n")
         answers.flush()
+
+
+def loaded() -> Callable[[bytes], bytes]:
+    """Everything imported that any request may need, and what answers one."""
+    for name in FRAMEWORKS:
+        importlib.import_module(f".{name}", __package__)
+    for name in RUNNERS:
+        importlib.import_module(f"checkov.{name}.runner")
+    return answered
 
 
 def answered(line: bytes) -> bytes:
