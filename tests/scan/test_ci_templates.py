@@ -235,8 +235,9 @@ def test_the_gitlab_job_compares_a_merge_request_with_its_base(repository):
     assert gitlab(repository, CI_MERGE_REQUEST_DIFF_BASE_SHA=base).returncode == 1
 
 
-def test_the_pre_commit_hook_fails_on_a_staged_fault_and_passes_without(repository):
-    (hook,) = HOOK
+def test_the_pre_commit_hooks_fail_on_a_staged_fault_and_pass_without(repository, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    hook, whole = HOOK
     repository.commit({"fine.py": "x = 1\n", "-odd name.py": "x = 1\n"})
     repository.write({"bad.py": FAULT})
     entry = [*hook["entry"].split(), *hook["args"]]
@@ -250,3 +251,6 @@ def test_the_pre_commit_hook_fails_on_a_staged_fault_and_passes_without(reposito
 
     assert run("fine.py", "-odd name.py") == 0
     assert run("fine.py", "bad.py") == 1
+    entry = [str(SCRIPTS / "guarita"), *whole["entry"].split()[1:], *whole.get("args", ())]
+    assert not whole["pass_filenames"]
+    assert run() == 1

@@ -15,13 +15,15 @@ from typing import Any
 import click
 from rich.progress import Progress, TaskID
 
+from guarita.audit import Ledger
 from guarita.cli import Context, command_options
 from guarita.errors import ExitStatus, GuaritaError, UsageError
 from guarita.policy.gate.finding import Severity
 from guarita.policy.gate.verdict import Result, Verdict
 from guarita.scan import baseline as baselines
+from guarita.scan import watch as watching
 from guarita.scan.cache import cache_folder, chosen_folder
-from guarita.scan.gate import Request, find_policy, judge
+from guarita.scan.gate import Policy, Request, find_policy, judge
 from guarita.scan.record import open_record, recorded
 from guarita.scan.reports import FORMATS, reporter
 from guarita.scan.reports.text import TextReporter
@@ -81,6 +83,7 @@ STATUS = {
     envvar="GUARITA_WARM",
     help="Ask engines that stay in memory, and leave them there for 15 minutes.",
 )
+@click.option("--watch", is_flag=True, help="Scan again whenever a file changes, until interrupted.")
 @command_options
 def scan(  # noqa: PLR0917  # click passes the context by position, the rest by name
     context: Context,
@@ -98,6 +101,7 @@ def scan(  # noqa: PLR0917  # click passes the context by position, the rest by 
     no_cache: bool,
     verify_cache: bool,
     warm: bool,
+    watch: bool,
 ) -> ExitStatus:
     """Scan a tree, judge it by one policy, pass or fail.
 
@@ -107,15 +111,9 @@ def scan(  # noqa: PLR0917  # click passes the context by position, the rest by 
     reports = _reports(outputs, context)
     named = policy or context.config
     tree, base = open_trees(paths or (Path(),), diff=diff, policy_named=named is not None)
-    chosen = find_policy(tree, file=named, base=base)
     known = baselines.load(baseline) if baseline else frozenset[str]()
-    with _terminable(), contextlib.ExitStack() as opened:
-        ledger = open_record(context.ledger, chosen.ledger)
-        if ledger is not None:
-            opened.enter_context(ledger)
-            if isinstance(tree, Folder):
-                tree.records = ledger.paths()
-        folder = None if no_cache else _cache(tree, cache)
+
+    def judged(chosen: Policy, ledger: Ledger | None) -> Verdict:
         with context.progress() as bars:
             verdict = judge(
                 Request(
@@ -128,16 +126,57 @@ def scan(  # noqa: PLR0917  # click passes the context by position, the rest by 
                     jobs=jobs or os.cpu_count() or 1,
                     cache=folder,
                     verify_cache=verify_cache,
-                    warm=warm,
+                    warm=warm or watch,
                     progress=_shown(bars),
                 )
             )
-        verdict = recorded(verdict, ledger)
+        return recorded(verdict, ledger)
+
+    with _terminable(), contextlib.ExitStack() as opened:
+        chosen = find_policy(tree, file=named, base=base)
+        ledger = None if watch else open_record(context.ledger, chosen.ledger)
+        if ledger is not None:
+            opened.enter_context(ledger)
+            if isinstance(tree, Folder):
+                tree.records = ledger.paths()
+        folder = None if no_cache else _cache(tree, cache)
+        if watch:
+            return _watched(
+                tree, lambda: judged(find_policy(tree, file=named, base=base), None), reports, context
+            )
+        verdict = judged(chosen, ledger)
     if write_baseline:
         count = baselines.write(write_baseline, verdict)
         context.note(f"{write_baseline}: {count} findings")
     _write(reports, verdict, context)
     return STATUS[verdict.result]
+
+
+def _watched(
+    tree: Tree, judged: Callable[[], Verdict], reports: Sequence[tuple[str, Path | None]], context: Context
+) -> ExitStatus:
+    """Show one verdict after another until interrupted; the last one is the answer. Nothing is recorded."""
+    if not isinstance(tree, Folder):
+        raise UsageError("scan.watch", "only a folder can be watched", hint="name a folder, not a revision")
+    last = ExitStatus.UNKNOWN
+
+    def once() -> None:
+        nonlocal last
+        try:
+            verdict = judged()
+        except GuaritaError as error:
+            last = error.exit_status
+            context.note(f"{error.message}{f' ({error.hint})' if error.hint else ''}")
+            return
+        if sys.stdout.isatty():
+            context.out.clear()
+        _write(reports, verdict, context)
+        last = STATUS[verdict.result]
+        context.note("watching: scans again when a file changes, Ctrl-C ends")
+
+    with contextlib.suppress(KeyboardInterrupt):
+        watching.watch(once, lambda: watching.state(tree), threading.Event())
+    return last
 
 
 def _cache(tree: Tree, chosen: Path | None) -> Path | None:

@@ -12,7 +12,7 @@ from guarita import config
 from guarita.cli import Context, command_options
 from guarita.errors import ExitStatus, GuaritaError, UsageError
 from guarita.scan.init import configuration, survey
-from guarita.scan.scanners import choose
+from guarita.scan.scanners.known import choose
 from guarita.scan.tree import open_trees
 
 

@@ -26,7 +26,7 @@ from guarita.scan import baseline as baselines
 from guarita.scan.cache import Store, limit
 from guarita.scan.interface import Scanner
 from guarita.scan.runner import Progress, Scanned, run
-from guarita.scan.scanners import choose
+from guarita.scan.scanners.known import choose
 from guarita.scan.tree import Revision, TakenSnapshot, Tree, staging, take_snapshot
 from guarita.scan.verify import compared
 

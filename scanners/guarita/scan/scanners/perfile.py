@@ -16,6 +16,8 @@ class FileResult(msgspec.Struct, frozen=True, kw_only=True):
 
     findings: tuple[Finding, ...]
     outcome: Outcome
+    by: str = ""
+    """What judged it, where that may differ from file to file."""
 
 
 class PerFile:
@@ -30,6 +32,8 @@ class PerFile:
         self._lock = threading.Lock()
         self._findings: list[Finding] = []
         self._outcomes: dict[str, Outcome] = {}
+        self.by: set[str] = set()
+        """Whatever judged any of the files."""
 
     def unknown(self) -> list[TreeFile]:
         """The files that have to be judged now; the others are settled by this call."""
@@ -42,11 +46,12 @@ class PerFile:
                 self._take(file, known)
         return left
 
-    def settle(self, file: TreeFile, findings: Iterable[Finding], outcome: Outcome) -> None:
+    def settle(self, file: TreeFile, findings: Iterable[Finding], outcome: Outcome, by: str = "") -> None:
         """Give a file its end, and remember it unless it is unknown."""
         result = FileResult(
             findings=tuple(_moved(finding, "") for finding in findings),
             outcome=outcome,
+            by=by,
         )
         if not outcome.status.unknown:
             self._job.results.put(self._key(file), result)
@@ -60,6 +65,7 @@ class PerFile:
         with self._lock:
             self._findings += (_moved(finding, file.path) for finding in result.findings)
             self._outcomes[file.path] = result.outcome
+            self.by |= {result.by} - {""}
         self._job.advance(1)
 
     def _key(self, file: TreeFile) -> bytes:

@@ -49,19 +49,25 @@ def loaded() -> Callable[[bytes], bytes]:
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
     profile = config.BanditConfig()
+    python = f"{sys.version_info[0]}.{sys.version_info[1]}"
     manager.BanditManager(profile, "file")  # imports the checks
-    return lambda line: json.dumps(scan(profile, json.loads(line))).encode()
+
+    def answer(line: bytes) -> bytes:
+        request = json.loads(line)
+        return json.dumps({"python": python, **(scan(profile, request) if request else {})}).encode()
+
+    return answer
 
 
 def scan(profile: config.BanditConfig, request: dict[str, Any]) -> dict[str, Any]:
-    """Scan one file: `findings`, or `error` where Python cannot parse it."""
+    """Scan one file: `findings`, or `error`, with `syntax` where another Python may parse it."""
     content = Path(request["path"]).read_bytes()
     if not request.get("notebook"):
         return scan_module(profile, content)
     try:
         module = module_of(content)
     except NotebookError as error:
-        return {"error": str(error)}
+        return {"error": str(error), "syntax": True}
     answer = scan_module(profile, module.text.encode())
     for finding in answer.get("findings", ()):
         _to_cell(finding, module)
@@ -73,7 +79,7 @@ def scan_module(profile: config.BanditConfig, content: bytes) -> dict[str, Any]:
     try:
         tree = ast.parse(content)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        return {"error": _reason(error)}
+        return {"error": _reason(error), "syntax": True}
     try:
         issues = issues_of(profile, NAME, content, tree)
         # Most files have no issue: what places one is made only for those that have.
