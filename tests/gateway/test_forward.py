@@ -3,11 +3,11 @@
 import http.client
 import re
 import socket
-import subprocess
 import threading
 import time
 from pathlib import Path
 
+import nginxserver
 import pytest
 import uvicorn
 from starlette.applications import Starlette
@@ -71,23 +71,8 @@ def nginx(forward, tmp_path):
     locations = locations.replace("127.0.0.1:9000", f"127.0.0.1:{guard}").replace(
         "127.0.0.1:8000", f"127.0.0.1:{behind}"
     )
-    paths = "".join(
-        f"{kind}_temp_path {tmp_path}/{kind};\n"
-        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    (tmp_path / "nginx.conf").write_text(
-        f"daemon off; pid {tmp_path}/pid; error_log {tmp_path}/error.log; worker_processes 1;\n"
-        f"events {{}}\nhttp {{ access_log off; {paths} server {{ listen 127.0.0.1:{port};\n{locations}\n}} }}\n"
-    )
-    process = subprocess.Popen(
-        ["nginx", "-c", tmp_path / "nginx.conf", "-p", tmp_path], stderr=subprocess.PIPE
-    )
-    while socket.socket().connect_ex(("127.0.0.1", port)):
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.02)
-    yield port
-    process.terminate()
-    process.wait(timeout=20)
+    with nginxserver.nginx(tmp_path, port, f"server {{ listen 127.0.0.1:{port};\n{locations}\n}}"):
+        yield port
     stop_guard()
     stop_behind()
 

@@ -13,14 +13,14 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 @contextlib.contextmanager
-def browser() -> Iterator[Browser]:
-    """A running browser. One that is missing is a failure: what it would show is unknown then."""
+def browser(*arguments: str) -> Iterator[Browser]:
+    """A running browser, started with these arguments besides. One that is missing is a failure: what it would show is unknown then."""
     command = next(filter(None, map(shutil.which, NAMES)), None)
     if command is None:
         pytest.fail("no Chromium here: run requirements/debian")
     with sync_playwright() as playwright:
         expect.set_options(timeout=PATIENCE)
-        running = playwright.chromium.launch(executable_path=command)
+        running = playwright.chromium.launch(executable_path=command, args=arguments)
         yield running
         running.close()
 

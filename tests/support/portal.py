@@ -60,6 +60,21 @@ def configured(
     return path
 
 
+def registered(name, url):
+    """A client as the provider knows it (OpenID Connect Dynamic Client Registration 1.0 section 2)."""
+    return {
+        "client_id": name,
+        "client_secret": f"secret+of/{name}",
+        "grant_types": ["authorization_code", "refresh_token"],
+        "response_types": ["code"],
+        "redirect_uris": [f"{url}{PATH}/callback"],
+        "post_logout_redirect_uris": [f"{url}/health"],
+        "backchannel_logout_uri": f"{url}{PATH}/backchannel",
+        "backchannel_logout_session_required": True,
+        "id_token_signed_response_alg": "ES256",
+    }
+
+
 def site(gateway):
     app = FastAPI(openapi_url=None)
     app.add_middleware(GatewayMiddleware, gateway=gateway)

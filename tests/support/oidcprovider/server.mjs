@@ -13,6 +13,35 @@ const formats = { "https://api.example.com": "jwt", "https://opaque.example.com"
 const settings = JSON.parse(process.argv[3] ?? "{}");
 let number = 0;
 
+// What is stored outlives a rotation of keys, which makes another provider.
+const stored = new Map();
+class Adapter {
+  constructor(model) {
+    this.model = model;
+  }
+  async upsert(id, payload) {
+    stored.set(`${this.model}:${id}`, structuredClone(payload));
+  }
+  async find(id) {
+    return structuredClone(stored.get(`${this.model}:${id}`));
+  }
+  async findByUid(uid) {
+    const found = [...stored].find(([name, payload]) => name.startsWith(`${this.model}:`) && payload.uid === uid);
+    return structuredClone(found?.[1]);
+  }
+  async consume(id) {
+    stored.get(`${this.model}:${id}`).consumed = Math.floor(Date.now() / 1000);
+  }
+  async destroy(id) {
+    stored.delete(`${this.model}:${id}`);
+  }
+  async revokeByGrantId(grantId) {
+    for (const [name, payload] of stored) {
+      if (payload.grantId === grantId) stored.delete(name);
+    }
+  }
+}
+
 async function newKey() {
   number += 1;
   const { privateKey } = await generateKeyPair("ES256", { extractable: true });
@@ -31,7 +60,10 @@ function client(name) {
 }
 
 function provider(keys) {
-  return new Provider(issuer, {
+  const made = new Provider(issuer, {
+    adapter: Adapter,
+    // Its own refuses loopback, where the tests' sites are told of logouts.
+    fetch: (url, { dispatcher, ...options }) => fetch(url, options),
     jwks: { keys },
     scopes: ["openid", "offline_access", "docs:read", "docs:write"],
     clients: [client("caller"), client("gateway"), ...(settings.clients ?? [])],
@@ -62,6 +94,8 @@ function provider(keys) {
       },
     },
   });
+  made.on("backchannel.error", (context, error) => console.error("backchannel", error));
+  return made;
 }
 
 let keys = [await newKey()];
