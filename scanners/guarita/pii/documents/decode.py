@@ -9,7 +9,8 @@ from typing import BinaryIO, Final
 
 from guarita.pii.documents.interface import DocumentError
 
-_PIECE: Final = 1 << 18
+PIECE: Final = 1 << 18
+"""Bytes that are decoded at once."""
 _MARKS: Final = (
     # UTF-32 first: its little-endian mark starts with that of UTF-16.
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -58,10 +59,10 @@ def text_pieces(stream: BinaryIO) -> Iterator[str]:
     Raises DocumentError `document.binary` at a NUL character, and `document.damaged` where UTF-16 or
     UTF-32 is broken.
     """
-    head = stream.read(_PIECE)
+    head = stream.read(PIECE)
     name = encoding(head[:8192])
     if name is None:
-        raise _binary()
+        raise binary()
     errors = _ERRORS if name.startswith("utf-8") else "strict"
     decoder = codecs.getincrementaldecoder(name)(errors)
     piece = head
@@ -69,14 +70,12 @@ def text_pieces(stream: BinaryIO) -> Iterator[str]:
         while piece:
             text = decoder.decode(piece)
             if "\0" in text:
-                raise _binary()
+                raise binary()
             yield text
-            piece = stream.read(_PIECE)
+            piece = stream.read(PIECE)
         yield decoder.decode(b"", True)
     except UnicodeDecodeError as error:
-        raise DocumentError(
-            "document.damaged", f"it is damaged: byte {error.start} of a piece is no valid {name.upper()}"
-        ) from None
+        raise undecodable(error, name) from None
 
 
 def decoded(data: bytes) -> str:
@@ -84,7 +83,15 @@ def decoded(data: bytes) -> str:
     return "".join(text_pieces(io.BytesIO(data)))
 
 
-def _binary() -> DocumentError:
+def undecodable(error: UnicodeDecodeError, name: str) -> DocumentError:
+    """The refusal of a text that breaks its own encoding."""
+    return DocumentError(
+        "document.damaged", f"it is damaged: byte {error.start} of a piece is no valid {name.upper()}"
+    )
+
+
+def binary() -> DocumentError:
+    """The refusal of what is no text."""
     return DocumentError(
         "document.binary",
         "it holds NUL characters, so it is no text, and its content is no document that can be read",

@@ -160,6 +160,19 @@ class Span(msgspec.Struct, frozen=True):
     """In a table: which column it is a cell of, counted from 0. Headers belong to none."""
 
 
+class Origin(msgspec.Struct, frozen=True):
+    """Where a stretch of a block's text stands in the raw text of its part, for whoever changes it there."""
+
+    start: int
+    end: int
+    low: int
+    high: int
+    form: str = "text"
+    """How it is written there: `text` between tags, `attribute`, or `raw` without escapes."""
+    verbatim: bool = True
+    """Whether it stands there character by character. Otherwise it is rewritten as a whole."""
+
+
 class Block(msgspec.Struct, frozen=True):
     """A piece of text to look at.
 
@@ -173,6 +186,8 @@ class Block(msgspec.Struct, frozen=True):
     """Which table of the document its spans are cells of."""
     unread: str = ""
     """What stands here and is not read, by kind: `picture`. Such a block has no text."""
+    origins: tuple[Origin, ...] = ()
+    """Where its text comes from, in the formats that are changed in their raw text; in order."""
 
     def place(self, position: int) -> Place | None:
         """Where a position of the text stands in the document; None outside the spans."""

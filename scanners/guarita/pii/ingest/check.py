@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -83,7 +83,6 @@ class Check:
         self._findings: list[Placed] = []
         self._tokens: list[tuple[bytes, str, str]] = []
         self._rules: dict[tuple[str, str, str, str], int] = {}
-        self._shown_source = ""
         self._output = ""
 
     def outcome(self) -> Outcome:
@@ -91,9 +90,16 @@ class Check:
         limit = reading.document_mib * MiB
         if self._content.size > limit:
             error = too_large(self._content.size, limit)
-            return self._judged(Read(code=error.code, error=error.message, hint=error.hint or ""))
+            with self._parts.readers.reader() as reader:
+                read = self._read(reader, self._order("name"), [])
+            read = msgspec.structs.replace(read, code=error.code, error=error.message, hint=error.hint or "")
+            return self._judged(read)
         with self._parts.readers.reader() as reader:
             read = self._read(reader, self._order("inspect"), [self._content.descriptor], self._found)
+            if read.code and not read.name:
+                # Whatever the document did to its reader, its name has to be known without what is personal in it.
+                shown = self._read(reader, self._order("name"), [])
+                read = msgspec.structs.replace(read, name=shown.name, source=shown.source)
         try:
             self._content.must_be_the_same()
         except DocumentError as error:
@@ -131,7 +137,6 @@ class Check:
                 outcome,
                 time=self._time,
                 tenant=self._tenant,
-                source=self._shown_source,
                 policy=self._parts.policy,
                 period=self._period,
                 output=self._output,
@@ -151,10 +156,10 @@ class Check:
         reading = self._parts.section.reading
         return reading.seconds + self._content.size / (1024 * reading.kib_per_second)
 
-    def _order(self, op: str) -> Order:
+    def _order(self, op: Literal["name", "inspect", "redact"]) -> Order:
         reading = self._parts.section.reading
         return Order(
-            op="redact" if op == "redact" else "inspect",
+            op=op,
             name=self._name,
             tenant=self._tenant,
             source=self._source,
@@ -228,11 +233,11 @@ class Check:
             text = f"{pictures} pictures, whose content is not read"
             reasons.append(Reason(code="pii.pictures", text=text, decision=Decision(handling.pictures)))
         reasons.sort(key=lambda reason: -reason.decision.strictness)
-        self._shown_source = read.source
         return Outcome(
             decision=max((reason.decision for reason in reasons), key=_strictness, default=Decision.ALLOW),
             reasons=tuple(reasons),
             name=read.name,
+            source=read.source,
             document=self._document,
             kind=read.kind,
             findings=tuple(self._findings),

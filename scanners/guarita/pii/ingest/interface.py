@@ -113,6 +113,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[Reason, ...]
     name: str
     """The document's name, without what is personal in it."""
+    source: str = ""
+    """Where it comes from, in the same way."""
     document: str
     """A keyed digest of its content: its name in the ledger."""
     kind: str = ""

@@ -27,7 +27,6 @@ def recorded(
     *,
     time: int,
     tenant: str,
-    source: str,
     policy: str,
     period: str,
     output: str,
@@ -35,8 +34,7 @@ def recorded(
 ) -> Recorded:
     """Append the event of a check, once for each `uid`.
 
-    `time` is in ms since the epoch, `source` where the document comes from without what is personal in it,
-    `policy` the digest of the settings, `period` that of the fingerprints, `output` the redacted document's
+    `time` is in ms since the epoch, `policy` the digest of the settings, `period` that of the fingerprints, `output` the redacted document's
     keyed digest. Raises LedgerError.
     """
     appended = ledger.append(
@@ -49,7 +47,7 @@ def recorded(
             severity=_LEVELS[outcome.decision],
             details={
                 "tenant": tenant,
-                "source": source[:512],
+                "source": outcome.source[:512],
                 "policy": policy,
                 "fingerprint_period": period,
                 **_details(outcome, output),

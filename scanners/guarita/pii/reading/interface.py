@@ -29,7 +29,8 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
 class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One document to read; it comes as an open file. `redact` comes with a second one to write to."""
 
-    op: Literal["inspect", "redact"] = "inspect"
+    op: Literal["name", "inspect", "redact"] = "inspect"
+    """`name` looks at `name` and `source` alone."""
     name: str = ""
     """Its own name; the ending is a hint."""
     tenant: str = ""

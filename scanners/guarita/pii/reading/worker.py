@@ -13,7 +13,8 @@ import logging
 import os
 import warnings
 from collections import Counter
-from typing import Final
+from collections.abc import Sequence
+from typing import BinaryIO, Final
 
 import msgspec
 
@@ -26,7 +27,10 @@ from guarita.pii.entities import short_name
 from guarita.pii.handling import HandlingPolicy, class_of
 from guarita.pii.inspection import Inspector, Located
 from guarita.pii.interface import Detection
-from guarita.pii.reading.interface import FOUND, Found, Order, Read, Setup
+from guarita.pii.reading.interface import FOUND, TOKENS, Found, Order, Read, Setup
+from guarita.pii.redaction.editor import PolicyEditor
+from guarita.pii.redaction.interface import Choices, Report
+from guarita.pii.redaction.redact import redact
 from guarita.process.confine import allow_cpu, confine
 from guarita.process.serving import Channel
 
@@ -74,10 +78,16 @@ class _Worker:
 
     def obey(self, order: Order, files: list[int]) -> Read:
         allow_cpu(order.seconds)
-        source = Source(order.name, descriptor=files[0])
+        source = Source(order.name, descriptor=files[0] if files else None)
         task = _Task(self._channel, self._detector(order.tenant), order, self._section)
         try:
-            if order.op == "inspect":
+            task.look_at_name()
+            if order.op == "name":
+                return task.answer()
+            if order.op == "redact":
+                with os.fdopen(files[1], "wb", closefd=False) as target:
+                    task.redact(source, target)
+            else:
                 task.inspect(source)
         except DocumentError as error:
             return task.answer(error.code, error.message, error.hint or "")
@@ -103,6 +113,10 @@ class _Task:
         self._policy = HandlingPolicy(
             order.handling or section.handling, tenant=order.tenant, source=order.source
         )
+        handling = order.handling or section.handling
+        self._choices = Choices(embedded=handling.embedded, pages=handling.pages)
+        self._report = Report()
+        self._edits = 0
         self._limits = _limits(order)
         self._kind = ""
         self._name = ""
@@ -112,9 +126,12 @@ class _Task:
         self._unread: Counter[str] = Counter()
         self._batch: list[Found] = []
 
-    def inspect(self, source: Source) -> None:
-        self._name = self._shown(source.name, counts=True)
+    def look_at_name(self) -> None:
+        """What is personal in the document's name counts as found in it."""
+        self._name = self._shown(self._order.name, counts=True)
         self._source = self._shown(self._order.source)
+
+    def inspect(self, source: Source) -> None:
         self._kind = kind_of(source)
         inspector = Inspector(self._detector)
         for block in blocks(source, self._limits):
@@ -122,6 +139,15 @@ class _Task:
                 self._unread[block.unread] += 1
             for located in inspector.located(block):
                 self._add(block, located)
+
+    def redact(self, source: Source, target: BinaryIO) -> None:
+        editor = PolicyEditor(self._detector, self._policy, self._tokens)
+        self._kind, self._report = redact(source, target, editor, self._limits, self._choices)
+        self._edits = editor.count
+
+    def _tokens(self, wanted: Sequence[tuple[str, str, str]]) -> list[str]:
+        reply = self._channel.ask(TOKENS, {"wanted": wanted})
+        return msgspec.convert(reply["tokens"], list[str])
 
     def answer(self, code: str = "", error: str = "", hint: str = "") -> Read:
         self._flush()
@@ -135,6 +161,8 @@ class _Task:
             counts=dict(self._counts),
             decisions=dict(self._decisions),
             unread=dict(self._unread),
+            edits=self._edits,
+            removed=dict(self._report.removed),
         )
 
     def release(self) -> None:
