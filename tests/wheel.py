@@ -13,6 +13,9 @@ wanted = (
     "guarita/scan/reports/html/page.css",
     "guarita/scan/reports/html/page.js",
     "guarita/scan/reports/schema/guarita-report.schema.json",
+    "guarita/rotation/deploy/base/cronjob.yaml",
+    "guarita/rotation/deploy/chart/templates/_helpers.tpl",
+    "guarita/rotation/deploy/Dockerfile",
 )
 missing = [name for name in wanted if name not in names]
 strange = [name for name in names if name.startswith("tests") or name == "guarita/__init__.py"]

@@ -16,7 +16,7 @@ from guarita.errors import GuaritaError
 from guarita.rotation import sealed
 from guarita.rotation.metrics import RunState, SecretState, exposition, publish
 
-ALERTS = Path(sealed.__file__).parents[1] / "deploy" / "alerts.yaml"
+ALERTS = Path(sealed.__file__).parents[1] / "deploy" / "chart" / "files" / "alerts.yaml"
 DAY = 86_400
 
 
