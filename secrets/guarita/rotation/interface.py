@@ -48,6 +48,8 @@ class Credential:
     """What consumers get, merged into the fields of the secret in Vault: username, password, key."""
     material: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What only the rotator needs again, and nobody is given: a CSR, a key before it is published."""
+    version: int | None = None
+    """Of the secret in Vault's KV engine that it is published in. The engine sets it."""
     created: float | None = None
     """When the target made it, in seconds since the epoch by the target's clock, if it knows."""
 
@@ -87,8 +89,10 @@ class Fence:
     secret: str
     """The name of the secret in guarita.yaml: one fence at a target for each."""
     rotation: str
+    step: str
+    """What is about to be done: `create`, `disable`, `destroy`, …"""
     token: int
-    """The version of the journal's entry that declared this step."""
+    """The version of the journal's entry that declared this step. No two steps have the same."""
     hold: Callable[[], None] = field(repr=False, compare=False)
     """Read the journal again. Raises FencedOutError when it has grown beyond `token`."""
 
@@ -187,7 +191,8 @@ class Rotator(ABC):
     def sweep(self, keep: Sequence[Credential], fence: Fence) -> Sequence[str]:  # noqa: ARG002
         """End what a late or lost call of ours left valid at the target beside `keep`; says what that was.
 
-        For targets that cannot compare a fence, or whose calls cannot be repeated. Touches only what bears our mark.
+        `keep` bears handles and no values. For targets that cannot compare a fence, or whose calls cannot be repeated.
+        Touches only what bears our mark.
         """
         return ()
 

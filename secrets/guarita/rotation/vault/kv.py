@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from guarita.rotation.errors import TransientError
 from guarita.rotation.vault.client import UnansweredError, Vault, VaultRefusedError
@@ -75,11 +75,25 @@ class Kv:
             int(version): not (told["destroyed"] or told["deletion_time"]) for version, told in kept.items()
         }
 
-    def destroy(self, place: str, versions: Iterable[int]) -> None:
-        """Destroy the values of these versions for good; those that are gone are no error."""
+    def max_versions(self, place: str) -> int:
+        """How many versions are kept at this place, or as the engine's rule for it; 0 for its default of 10."""
+        answer = self._vault.read(_path(place, "metadata"))
+        return int((answer or {}).get("max_versions") or 0)
+
+    def change(
+        self, place: str, how: Literal["delete", "undelete", "destroy"], versions: Iterable[int]
+    ) -> None:
+        """Hide the values of these versions, show them again, or destroy them for good.
+
+        Those that are so already, or gone, are no error.
+        """
         wanted = sorted(versions)
         if wanted:
-            self._vault.write(_path(place, "destroy"), {"versions": wanted})
+            self._vault.write(_path(place, how), {"versions": wanted})
+
+    def destroy(self, place: str, versions: Iterable[int]) -> None:
+        """Destroy the values of these versions for good."""
+        self.change(place, "destroy", versions)
 
     def forget(self, place: str) -> None:
         """Delete every version and the metadata, for good. Versions begin again at 1 after that."""

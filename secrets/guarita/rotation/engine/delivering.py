@@ -1,0 +1,110 @@
+"""Consumers in Kubernetes: a version of the Secret, templates pointed at it a few at a time, pods that run it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from guarita.rotation.errors import NotYetError, RolloutFailedError
+from guarita.rotation.interface import Consumer, Credential, Fence, Proof
+from guarita.rotation.journal import Entity, Phase
+from guarita.rotation.templates import secret_data
+from guarita.rotation.tools import Job, Supply
+
+
+def delivered(
+    job: Job, rotation: str | None, fields: Mapping[str, Any], fence: Fence, *, canary: bool
+) -> Sequence[Proof]:
+    """See every consumer of every delivery converged on this version (None: the plain Secret); makes it before.
+
+    Looks once and moves what it may. Raises NotYetError until all have, RolloutFailedError.
+    """
+    proofs: list[Proof] = []
+    waiting: list[NotYetError] = []
+    for supply in job.subject.supplies:
+        if rotation is not None:
+            job.cluster(supply).store(supply.delivery, rotation, secret_data(supply.keys, fields), fence)
+        if not supply.delivery.restart:
+            continue
+        for consumer in job.cluster(supply).consumers(supply.delivery):
+            try:
+                proofs += _moved(job, supply, consumer, rotation, fence, canary=canary and supply.canary)
+            except NotYetError as error:
+                waiting.append(error)
+    if waiting:
+        soonest = min(waiting, key=lambda error: error.delay)
+        raise NotYetError(
+            soonest.code,
+            "; ".join(dict.fromkeys(error.message for error in waiting)),
+            hint=soonest.hint,
+            delay=soonest.delay,
+        )
+    return proofs
+
+
+def _moved(
+    job: Job, supply: Supply, consumer: Consumer, rotation: str | None, fence: Fence, *, canary: bool
+) -> Sequence[Proof]:
+    cluster, restarts = job.cluster(supply), job.tools.restarts
+    proofs = []
+    if consumer.rotation != rotation:
+        if not restarts.take(consumer):
+            raise NotYetError(
+                "rotation.restarts-bound", f"{consumer}: waits until others have restarted", delay=2.0
+            )
+        try:
+            if canary and rotation is not None:
+                proofs.append(cluster.canary(consumer, rotation, fence))
+            cluster.point(consumer, rotation, fence)
+        except RolloutFailedError:
+            restarts.free(consumer)
+            raise
+        job.tools.say(f"{job.subject.name}: restarting {consumer}")
+    try:
+        proofs.append(cluster.converged(consumer, rotation))
+    except RolloutFailedError:
+        restarts.free(consumer)
+        raise
+    restarts.free(consumer)
+    return proofs
+
+
+def on_this_rotation(job: Job, rotation: str | None) -> Sequence[Proof]:
+    """Evidence that every live pod runs this version and none of another is left, terminating ones too.
+
+    Raises NotYetError that names those which do not.
+    """
+    proofs = []
+    for supply in job.subject.supplies:
+        if not supply.delivery.restart:
+            continue
+        pods = job.cluster(supply).pods(supply.delivery)
+        others = [pod.name for pod in pods if pod.rotation != rotation or pod.terminating]
+        if others:
+            raise NotYetError(
+                "rotation.pods-left",
+                f"{len(others)} of {len(pods)} pods in {supply.delivery.namespace} still run another version or are "
+                f"ending: {', '.join(sorted(others)[:5])}",
+            )
+        facts = {"cluster": supply.delivery.cluster, "namespace": supply.delivery.namespace}
+        proofs.append(Proof(kind="pods", facts={**facts, "running": len(pods), "others": 0}))
+    return proofs
+
+
+def sweep(job: Job, keep: Entity | None, fence: Fence) -> Sequence[Proof]:
+    """End what late or lost calls left behind: credentials at the target, versions of Secrets, staged values."""
+    left = list(job.rotator.sweep([] if keep is None else [named(keep)], fence))
+    for supply in job.subject.supplies:
+        kept = set() if keep is None else {keep.rotation}
+        left += job.cluster(supply).prune(supply.delivery, kept, fence)
+    staging = job.tools.staging(job.subject)
+    for rotation in staging.left():
+        if rotation != job.work.rotation or job.work.phase is Phase.DONE:
+            staging.forget(rotation)
+            left.append(f"staged {rotation}")
+    return (Proof(kind="swept", facts={"ended": left}),) if left else ()
+
+
+def named(one: Entity) -> Credential:
+    """A credential by its handle alone."""
+    return Credential(rotation=one.rotation, handle=one.handle, version=one.version, created=one.created)
