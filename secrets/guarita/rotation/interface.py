@@ -89,12 +89,12 @@ class Fence:
     secret: str
     """The name of the secret in guarita.yaml: one fence at a target for each."""
     rotation: str
-    step: str
-    """What is about to be done: `create`, `disable`, `destroy`, …"""
     token: int
     """The version of the journal's entry that declared this step. No two steps have the same."""
     hold: Callable[[], None] = field(repr=False, compare=False)
     """Read the journal again. Raises FencedOutError when it has grown beyond `token`."""
+    step: str = ""
+    """What is about to be done: `create`, `disable`, `destroy`, …"""
 
 
 class Rotator(ABC):
@@ -191,8 +191,8 @@ class Rotator(ABC):
     def sweep(self, keep: Sequence[Credential], fence: Fence) -> Sequence[str]:  # noqa: ARG002
         """End what a late or lost call of ours left valid at the target beside `keep`; says what that was.
 
-        `keep` bears handles and no values. For targets that cannot compare a fence, or whose calls cannot be repeated.
-        Touches only what bears our mark.
+        `keep` is what is in force, by its handle and the fields that are published. For targets that cannot compare a
+        fence, or whose calls cannot be repeated. Touches only what bears our mark.
         """
         return ()
 

@@ -93,10 +93,13 @@ def on_this_rotation(job: Job, rotation: str | None) -> Sequence[Proof]:
 
 def sweep(job: Job, keep: Entity | None, fence: Fence) -> Sequence[Proof]:
     """End what late or lost calls left behind: credentials at the target, versions of Secrets, staged values."""
-    left = list(job.rotator.sweep([] if keep is None else [named(keep)], fence))
+    left: list[str] = []
+    kept = None if keep is None else _in_force(job, keep)
+    if kept is not None:
+        left += job.rotator.sweep([kept], fence)
     for supply in job.subject.supplies:
-        kept = set() if keep is None else {keep.rotation}
-        left += job.cluster(supply).prune(supply.delivery, kept, fence)
+        versions = set() if keep is None else {keep.rotation}
+        left += job.cluster(supply).prune(supply.delivery, versions, fence)
     staging = job.tools.staging(job.subject)
     for rotation in staging.left():
         if rotation != job.work.rotation or job.work.phase is Phase.DONE:
@@ -105,6 +108,14 @@ def sweep(job: Job, keep: Entity | None, fence: Fence) -> Sequence[Proof]:
     return (Proof(kind="swept", facts={"ended": left}),) if left else ()
 
 
-def named(one: Entity) -> Credential:
-    """A credential by its handle alone."""
-    return Credential(rotation=one.rotation, handle=one.handle, version=one.version, created=one.created)
+def _in_force(job: Job, one: Entity) -> Credential | None:
+    """What is in force, as far as that is certain: what cannot be told from it is not ended."""
+    fields: Mapping[str, Any] = {}
+    if (place := job.subject.place) is not None:
+        there = job.tools.kv.get(place)
+        if there is None or there.data is None or there.version != one.version:
+            return None
+        fields = there.data
+    return Credential(
+        rotation=one.rotation, handle=one.handle, values=fields, version=one.version, created=one.created
+    )

@@ -189,7 +189,7 @@ class AppRoleRotator(Rotator):
             for credential in keep
             if (secret_id := credential.values.get(self._section.secret_id_field))
             and (found := self._lookup(secret_id)) is not None
-        }
+        } | {credential.handle["accessor"] for credential in keep if "accessor" in credential.handle}
         left = [
             (accessor, mark.get(_ROTATION, ""))
             for accessor, mark in self._accessors()

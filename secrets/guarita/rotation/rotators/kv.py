@@ -10,7 +10,7 @@ import requests
 
 from guarita.config.rotation_secrets import HttpProbeSection, KvSecret
 from guarita.rotation.errors import NotYetError, ProbeFailedError, StillValidError, TransientError
-from guarita.rotation.generate import generated
+from guarita.rotation.generate import generate
 from guarita.rotation.interface import Credential, Fence, Problem, Proof, Randomness, Rotator
 from guarita.rotation.parts import Parts
 from guarita.rotation.templates import filled
@@ -57,7 +57,7 @@ class KvRotator(Rotator):
 
     def plan(self, rotation: str, current: Credential | None, randomness: Randomness) -> Credential:  # noqa: ARG002
         fields = self._section.fields.items()
-        return self._credential(rotation, {name: generated(how, randomness) for name, how in fields})
+        return self._credential(rotation, {name: generate(how, randomness) for name, how in fields})
 
     def create(self, new: Credential, fence: Fence) -> Credential:
         """Nobody has to be told: it is valid once consumers have it."""

@@ -18,7 +18,7 @@ from guarita.rotation.errors import (
     StillValidError,
     TransientError,
 )
-from guarita.rotation.generate import generated
+from guarita.rotation.generate import generate
 from guarita.rotation.interface import Credential, Fence, Problem, Proof, Randomness, Rotator
 from guarita.rotation.parts import Parts
 from guarita.rotation.rotators.postgres import checks, fence, sessions
@@ -82,7 +82,7 @@ class PostgresRotator(Rotator):
         return problems
 
     def plan(self, rotation: str, current: Credential | None, randomness: Randomness) -> Credential:
-        password = generated(self._section.generator, randomness)
+        password = generate(self._section.generator, randomness)
         return self._credential(rotation, self._other(current), password)
 
     def create(self, new: Credential, fence: Fence) -> Credential:
