@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from guarita.config.gateway_access import AccessSection
+from guarita.config.gateway_clients import ClientName, ServiceSection
 from guarita.config.gateway_keys import ApiKeysSection
 from guarita.config.gateway_limits import LimitsSection, RedisSection, RevocationSection
 from guarita.config.gateway_login import LoginSection
@@ -64,6 +65,9 @@ class GatewaySection(Section, frozen=True, kw_only=True):
     realm: Annotated[str, Meta(pattern=r"^[ !#-\[\]-~]{1,64}$")] = "guarita"
     tokens: TokensSection = TokensSection()
     login: LoginSection | None = None
+    clients: Annotated[
+        dict[ClientName, ServiceSection], Meta(description="Tokens for calls to other services.")
+    ] = msgspec.field(default_factory=dict)
     redis: RedisSection | None = None
     limits: LimitsSection | None = None
     revocation: RevocationSection | None = None

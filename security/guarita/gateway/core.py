@@ -68,6 +68,9 @@ class Login(Protocol):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer at an endpoint."""
 
+    async def access_token(self, headers: Headers) -> str | None:
+        """The access token that belongs to the session in these headers, or None."""
+
     def invitation(self, request: Request, refusal: RefusalError) -> str | None:
         """Where a browser goes instead of being refused: an absolute URL, or None where that would not help."""
 

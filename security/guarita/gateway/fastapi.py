@@ -1,6 +1,6 @@
 """FastAPI dependencies: who calls, and what he must be allowed beside the route's own rule.
 
-`Depends(principal)`, `Depends(requires("docs:read"))`; for HTTP and WebSocket routes.
+`Depends(principal)`, `Depends(requires("docs:read"))`, `Depends(subject_token)`; for HTTP and WebSocket routes.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from starlette.requests import HTTPConnection
 
 from guarita.errors import GuaritaError
 from guarita.gateway.asgi.answer import answer
+from guarita.gateway.clients.interface import SubjectToken
 from guarita.gateway.core import MESSAGES, CredentialMissingError, Gateway
 from guarita.gateway.grant import Grant
-from guarita.gateway.interface import Principal
+from guarita.gateway.interface import Principal, Request
+from guarita.gateway.oauth.presented import presented
 from guarita.gateway.refusal import ForbiddenError, RefusalError
 
 POLICY_VIOLATION = 1008
@@ -28,6 +30,26 @@ def principal(connection: HTTPConnection) -> Principal:
     nothing was checked.
     """
     return _grant(connection).principal
+
+
+async def subject_token(connection: HTTPConnection) -> SubjectToken:
+    """The access token of who calls, for `ServiceClient.on_behalf_of`: from the request, or from his session.
+
+    Raises GuaritaError `gateway.no-subject-token` where he brought none, as with an API key, and RefusalError where
+    his session has ended meanwhile.
+    """
+    grant = _grant(connection)
+    gateway: Gateway = connection.scope["guarita.gateway"]
+    headers = tuple(connection.scope["headers"])
+    token = None
+    if grant.principal.authenticator == "session" and gateway.login is not None:
+        token = await gateway.login.access_token(headers)
+    elif grant.principal.authenticator in {"jwt", "introspection"}:
+        brought = presented(Request(connection.scope.get("method", "GET"), grant.rule, headers))
+        token = None if brought is None else brought.token.decode("ascii")
+    if token is None:
+        raise GuaritaError("gateway.no-subject-token", "who calls brought no access token")
+    return SubjectToken(token)
 
 
 def requires(*permissions: str) -> Callable[[HTTPConnection], Principal]:

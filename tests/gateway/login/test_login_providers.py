@@ -1,5 +1,7 @@
 """Logging in at two real providers over real HTTP: a certified OpenID provider, by its own pages, and OpenBao's identity."""
 
+import asyncio
+import base64
 import contextlib
 import json
 import time
@@ -12,11 +14,15 @@ import openidprovider
 import portal as portals
 import pytest
 import servers
+from cryptography.hazmat.primitives import serialization
 from portal import PATH, SCRIPT
 
 from guarita.gateway import Gateway
+from guarita.gateway.clients import Clients, TokenRefusedError
+from guarita.gateway.testing.signing import SigningKey
 
 pytestmark = pytest.mark.servers
+EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +32,13 @@ def sites(tmp_path_factory):
     ports = [servers.free_port(), servers.free_port()]
     urls = [f"http://{host}:{port}" for host, port in zip(("127.0.0.1", "localhost"), ports, strict=True)]
     clients = [portals.registered(name, url) for name, url in zip(("portal", "intranet"), urls, strict=True)]
+    service = portals.registered("service", urls[0]) | {
+        "grant_types": [EXCHANGE],
+        "response_types": [],
+        "redirect_uris": [],
+    }
     with contextlib.ExitStack() as stack:
-        provider = stack.enter_context(openidprovider.openid_provider(folder, clients=clients))
+        provider = stack.enter_context(openidprovider.openid_provider(folder, clients=[*clients, service]))
         made = []
         for client, url, port in zip(clients, urls, ports, strict=True):
             path = portals.configured(
@@ -140,11 +151,32 @@ def test_logging_out_of_one_site_ends_the_others_by_the_providers_word(sites, br
     assert gateway
 
 
+def test_a_service_calls_another_for_who_is_logged_in(tmp_path, sites, browser):
+    provider, (url, gateway), _ = sites
+    browser.log_in(browser.go(f"{url}/me"), "fia")
+    cookie = f"{portals.SESSION}={browser.cookie(portals.SESSION)}".encode()
+    token = asyncio.run(gateway.login.access_token([(b"cookie", cookie)]))
+    (tmp_path / "secret").write_text("secret+of/service")
+    section = {
+        "issuer": provider.issuer, "client": {"id": "service", "secret": {"file": "secret"}},
+        "targets": ["https://search.internal"], "audience": openidprovider.JWT, "insecure_loopback": True,
+    }  # fmt: skip
+    (tmp_path / "guarita.yaml").write_text(json.dumps({"gateway": {"clients": {"search": section}}}))
+    search = Clients.from_file(tmp_path / "guarita.yaml")["search"]
+
+    async def work():
+        given = await search.on_behalf_of(token).issued()
+        with pytest.raises(TokenRefusedError) as caught:
+            await search.on_behalf_of("nobody's").issued()
+        return given, caught.value.reason
+
+    given, reason = asyncio.run(work())
+    claims = json.loads(base64.urlsafe_b64decode(given.access_token.split(".")[1] + "=="))
+    assert (claims["sub"], claims["client_id"], claims["aud"]) == ("fia", "service", openidprovider.JWT)
+    assert reason == "invalid_grant"
+
+
 def test_a_client_that_signs_instead_of_knowing_a_secret(tmp_path, browser):
-    from cryptography.hazmat.primitives import serialization
-
-    from guarita.gateway.testing.signing import SigningKey
-
     key = SigningKey.new("ES256", "client-key")
     port = servers.free_port()
     url = f"http://127.0.0.1:{port}"

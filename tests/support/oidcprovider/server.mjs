@@ -2,7 +2,7 @@
 // and `accessTokenTTL` in seconds. Reads commands from its standard input, a line each, and answers each with a line.
 import { createServer } from "node:http";
 import { createInterface } from "node:readline";
-import { Provider } from "oidc-provider";
+import { Provider, errors } from "oidc-provider";
 import { exportJWK, generateKeyPair } from "jose";
 
 // Standard output is for answers alone: the provider's notices go where its warnings go.
@@ -46,6 +46,25 @@ async function newKey() {
   number += 1;
   const { privateKey } = await generateKeyPair("ES256", { extractable: true });
   return { ...(await exportJWK(privateKey)), alg: "ES256", use: "sig", kid: `provider-${number}` };
+}
+
+// RFC 8693, by what the provider has: a token of its own is exchanged for one of the same account for another service.
+const EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange";
+async function exchange(ctx) {
+  const { provider: made, client: asking, params } = ctx.oidc;
+  const subject = await made.AccessToken.find(params.subject_token);
+  if (!subject) throw new errors.InvalidGrant("unknown subject_token");
+  const given = new made.AccessToken({
+    accountId: subject.accountId, client: asking, grantId: subject.grantId, gty: "token-exchange", scope: "docs:read",
+  });
+  given.resourceServer = new made.ResourceServer(params.audience, {
+    audience: params.audience, scope: "docs:read", accessTokenTTL: 600, accessTokenFormat: "jwt",
+    jwt: { sign: { alg: "ES256" } },
+  });
+  ctx.body = {
+    access_token: await given.save(), issued_token_type: "urn:ietf:params:oauth:token-type:access_token",
+    token_type: "Bearer", expires_in: given.expiration,
+  };
 }
 
 function client(name) {
@@ -94,6 +113,7 @@ function provider(keys) {
       },
     },
   });
+  made.registerGrantType(EXCHANGE, exchange, ["subject_token", "subject_token_type", "requested_token_type", "audience"], []);
   made.on("backchannel.error", (context, error) => console.error("backchannel", error));
   return made;
 }

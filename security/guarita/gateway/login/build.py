@@ -10,7 +10,7 @@ from pathlib import Path
 
 from guarita.config.gateway_access import steps
 from guarita.config.gateway_limits import RedisSection
-from guarita.config.gateway_login import ClientSection, LoginSection, SessionSection
+from guarita.config.gateway_login import LoginSection, SessionSection
 from guarita.errors import UsageError
 from guarita.gateway.core import Gateway
 from guarita.gateway.keys.source import KeySource
@@ -22,7 +22,7 @@ from guarita.gateway.login.provider import Provider
 from guarita.gateway.login.sealing import Sealer
 from guarita.gateway.login.sessions import Lasting, Sessions
 from guarita.gateway.oauth.build import key_bounds
-from guarita.gateway.oauth.clientauth import Client
+from guarita.gateway.oauth.clientauth import client_of
 from guarita.gateway.oauth.discovery import Discovery
 from guarita.gateway.oauth.secret import reader
 from guarita.gateway.outbound import Outbound
@@ -91,23 +91,6 @@ def login_parts(
         role_claim=() if section.roles is None else tuple(steps(section.roles)),
     )
     return LoginParts(section, authenticator, sessions, provider, sealer, source, now)
-
-
-def client_of(section: ClientSection, issuer: str, folder: Path) -> Client:
-    """The client that a section names. Raises UsageError `gateway.secret` where its secret is not there."""
-    source = section.secret or section.key
-    if source is None:
-        return Client(section.id, method="none")
-    secret = reader(source, folder, lines=section.key is not None)
-    secret()  # one that is not there is told at the start
-    return Client(
-        section.id,
-        secret,
-        section.method,
-        audience=issuer,
-        key_id=section.key_id or "",
-        algorithm=section.key_algorithm or "",
-    )
 
 
 def _origins(section: LoginSection) -> frozenset[str]:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, quote
 from guarita.gateway.asgi.request import request_of
 from guarita.gateway.asgi.types import Receive, Scope, Send
 from guarita.gateway.core import CredentialMissingError, Gateway
-from guarita.gateway.interface import Request
+from guarita.gateway.interface import Headers, Request
 from guarita.gateway.login import attempt, cookies, pages
 from guarita.gateway.login.authenticator import SessionAuthenticator
 from guarita.gateway.login.crosssite import must_be_ours, navigates
@@ -116,6 +116,11 @@ class LoginEndpoints:
                 raise
         except RefusalError as refusal:
             await pages.refuse(send, refusal, self._gateway, request, self._start)
+
+    async def access_token(self, headers: Headers) -> str | None:
+        """As the gateway's Login. Raises SessionEndedError, SessionsGoneError."""
+        value = cookies.read(headers, cookies.SESSION)
+        return (await self._sessions.find(value, touch=False)).access_token if value else None
 
     def invitation(self, request: Request, refusal: RefusalError) -> str | None:
         """As the gateway's Login: for pages that somebody wants to see, and nothing that a script asks for."""

@@ -7,14 +7,19 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import quote_plus
 
+from guarita.config.gateway_login import ClientSection
 from guarita.errors import UsageError
+from guarita.gateway.oauth.secret import reader
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
+Form = Mapping[str, str | list[str]]
+"""What is posted; a list is sent as one parameter for each item (RFC 8693 section 2.1)."""
 Method = Literal["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]
 ASSERTION: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 """RFC 7523 section 2.2."""
@@ -39,8 +44,8 @@ class Client:
     """By which the key signs; what its kind signs by where this is empty."""
 
     def identify(
-        self, form: Mapping[str, str], now: Callable[[], float] = time.time
-    ) -> tuple[dict[str, str], dict[str, str]]:
+        self, form: Form, now: Callable[[], float] = time.time
+    ) -> tuple[dict[str, str | list[str]], dict[str, str]]:
         """The form with what identifies us, and headers beside it.
 
         Raises UsageError `gateway.secret` where the secret is not there, or is no key that can sign.
@@ -72,6 +77,23 @@ class Client:
             return jwt.encode(claims, key, algorithm, headers=named)  # type: ignore[arg-type]  # it is one that signs
         except (jwt.InvalidKeyError, TypeError, ValueError, AttributeError) as error:
             raise UsageError("gateway.secret", f"the client's key does not sign by {algorithm}") from error
+
+
+def client_of(section: ClientSection, issuer: str, folder: Path) -> Client:
+    """The client that a section names. Raises UsageError `gateway.secret` where its secret is not there."""
+    source = section.secret or section.key
+    if source is None:
+        return Client(section.id, method="none")
+    secret = reader(source, folder, lines=section.key is not None)
+    secret()  # one that is not there is told at the start
+    return Client(
+        section.id,
+        secret,
+        section.method,
+        audience=issuer,
+        key_id=section.key_id or "",
+        algorithm=section.key_algorithm or "",
+    )
 
 
 def private_key(pem: str) -> PrivateKeyTypes:

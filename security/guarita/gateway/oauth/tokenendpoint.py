@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from guarita.errors import UsageError
-from guarita.gateway.oauth.clientauth import Client
+from guarita.gateway.oauth.clientauth import Client, Form
 from guarita.gateway.oauth.prover import Prover
 from guarita.gateway.outbound import Answer, Outbound, check_endpoint
 from guarita.gateway.refusal import RefusalError, UndecidedError
@@ -93,8 +93,8 @@ class TokenEndpoint:
         self._now = now
         self._nonce = ""
 
-    async def ask(self, grant: Mapping[str, str]) -> Issued:
-        """The tokens for a grant: `grant_type` and what belongs to it.
+    async def ask(self, grant: Form) -> Issued:
+        """The tokens for a grant.
 
         Raises GrantRefusedError `grant.refused`, GrantUnavailableError `grant.unavailable`, UsageError
         `gateway.secret`.
@@ -118,14 +118,14 @@ class TokenEndpoint:
         """Close the connections of this event loop."""
         await self._outbound.aclose()
 
-    async def _post(self, grant: Mapping[str, str]) -> Answer:
+    async def _post(self, grant: Form) -> Answer:
         form, headers = self._client.identify(grant, self._now)
         try:
             where = self._endpoint if isinstance(self._endpoint, str) else await self._endpoint()
             if self._prover is not None:
                 headers["dpop"] = self._prover.proof("POST", where, nonce=self._nonce)
             answer = await self._outbound.post(
-                where, urlencode(form).encode(), limit=MAX_ANSWER, headers=headers, also=_REFUSED
+                where, urlencode(form, doseq=True).encode(), limit=MAX_ANSWER, headers=headers, also=_REFUSED
             )
         except (UndecidedError, UsageError) as error:
             raise GrantUnavailableError(self.issuer, error.message) from error
