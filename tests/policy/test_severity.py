@@ -70,6 +70,7 @@ class TestData:
         assert tools["checkov"] > 1300
         assert tools["kingfisher"] > 450
         assert tools["bandit"] > 70
+        assert tools["zizmor"] > 35
 
     def test_every_single_rule_exists(self):
         assert [

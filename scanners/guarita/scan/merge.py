@@ -39,6 +39,28 @@ FAULTS = (
             ("infrastructure", re.compile(r"CKV_AWS_(41|45|46)")),
         ),
     ),
+    # zizmor names each expression and each trigger, checkov the job or the workflow around them.
+    Fault(
+        "template injection",
+        (
+            ("infrastructure", re.compile(r"zizmor\.template-injection")),
+            ("infrastructure", re.compile(r"CKV_GHA_2")),
+        ),
+    ),
+    Fault(
+        "insecure workflow commands",
+        (
+            ("infrastructure", re.compile(r"zizmor\.insecure-commands")),
+            ("infrastructure", re.compile(r"CKV_GHA_1")),
+        ),
+    ),
+    Fault(
+        "broad permissions of a workflow",
+        (
+            ("infrastructure", re.compile(r"zizmor\.excessive-permissions")),
+            ("infrastructure", re.compile(r"CKV2_GHA_1")),
+        ),
+    ),
 )
 
 

@@ -4,7 +4,8 @@
 
 CHECKOV and KINGFISHER are the paths of the two programs, BANDIT-PYTHON an interpreter that has bandit. The
 names are the tools' own words (checkov, kingfisher and bandit are under Apache-2.0); only their first line
-is kept.
+is kept. zizmor lists no audits: those of its documentation (https://docs.zizmor.sh/audits/, MIT) are added
+by hand.
 """
 
 from __future__ import annotations

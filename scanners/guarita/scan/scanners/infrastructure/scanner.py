@@ -7,9 +7,10 @@ from collections import defaultdict
 from typing import Any, ClassVar, Final
 
 from guarita.policy.gate.coverage import FileStatus
+from guarita.policy.gate.finding import Finding
 from guarita.scan.interface import SCANNED, Outcome, ScanJob, Scanner, ScanResult, TreeFile
 from guarita.scan.scanners.checkov import Engine, ask_about, engine_identity, engine_version, to_findings
-from guarita.scan.scanners.infrastructure import terraform
+from guarita.scan.scanners.infrastructure import terraform, workflows
 from guarita.scan.scanners.infrastructure.claims import Kind, kind_of, looks_like_template, may_be_template
 
 NO_CHECKS: Final = Outcome(
@@ -29,7 +30,7 @@ class InfrastructureScanner(Scanner):
     """What infrastructure is made from, and the pipelines that make it."""
 
     name: ClassVar[str] = "infrastructure"
-    summary: ClassVar[str] = "Terraform, Dockerfiles, CloudFormation, CI pipelines, by checkov"
+    summary: ClassVar[str] = "Terraform, Dockerfiles, CloudFormation, CI pipelines, by checkov and zizmor"
 
     def claims(self, file: TreeFile) -> bool:
         return kind_of(file) is not None
@@ -38,7 +39,7 @@ class InfrastructureScanner(Scanner):
         return engine_version(self.name)
 
     def engine(self) -> str:
-        return engine_identity(self.name)
+        return f"{engine_identity(self.name)}, {workflows.engine()}"
 
     def scan(self, job: ScanJob) -> ScanResult:
         by_kind: defaultdict[Kind, list[TreeFile]] = defaultdict(list)
@@ -49,7 +50,13 @@ class InfrastructureScanner(Scanner):
         for kind, outcome in ((Kind.NO_CHECKS, NO_CHECKS), (Kind.TERRAFORM_LOCK, LOCK)):
             outcomes.update({file.path: outcome for file in by_kind.pop(kind, ())})
         job.advance(len(outcomes))
-        tool = self.version()
+        tools = [self.version()]
+        actions = [*by_kind.get(Kind.GITHUB, ()), *by_kind.get(Kind.ACTION, ())]
+        findings: list[Finding] = []
+        unread: dict[str, str] = {}
+        if actions:
+            tools.append(workflows.engine())
+            findings, unread = workflows.judge(job, actions)
         with Engine(job, self.name) as engine:
             if hcl := by_kind.pop(Kind.TERRAFORM, []):
                 found, ended = terraform.judge(engine, job, hcl)
@@ -65,8 +72,11 @@ class InfrastructureScanner(Scanner):
                 for file in files:
                     outcomes[file.path] = _judge(engine, job, kind, file, answers)
                     job.advance(1)
-        findings = to_findings(self.name, answers, job.snapshot.by_place)
-        return ScanResult(findings=tuple(findings), outcomes=outcomes, tool=tool)
+        for path, reason in unread.items():
+            if outcomes[path] == SCANNED:
+                outcomes[path] = Outcome(status=FileStatus.UNPARSEABLE, reason=f"{self.name}: {reason}")
+        findings += to_findings(self.name, answers, job.snapshot.by_place)
+        return ScanResult(findings=tuple(findings), outcomes=outcomes, tool=", ".join(tools))
 
 
 def _judge_compose(
