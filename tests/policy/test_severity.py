@@ -79,7 +79,8 @@ class TestData:
 
     def test_every_family_has_members(self):
         empty = [name for name in names(FAMILIES) if not any(fnmatchcase(rule, name) for rule in KNOWN)]
-        assert empty == ["PII_*"]
+        # What other packages' licences and our own recognizers are called stands in no list of a tool.
+        assert [name for name in empty if not name.startswith("licence.")] == ["PII_*"]
 
     def test_every_rule_falls_under_a_row(self):
         assert [rule for rule in KNOWN if TABLE.row(rule) is None] == []

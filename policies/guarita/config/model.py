@@ -141,6 +141,9 @@ class ScanSection(Section, frozen=True, kw_only=True):
     max_file_size: Annotated[
         int, Meta(ge=1024, le=2**31, description="Bytes. A larger text file is unparseable, never skipped.")
     ] = 10 * 1024 * 1024
+    advisories_max_age: Annotated[
+        int, Meta(ge=1, le=3650, description="Days since the newest known vulnerability was written down.")
+    ] = 7
     max_waiver_days: Annotated[
         int | None, Meta(description="A waiver may not reach further than this many days from today.")
     ] = 366

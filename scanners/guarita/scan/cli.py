@@ -70,6 +70,14 @@ STATUS = {
     "--jobs", "-j", type=click.IntRange(1, 64), default=None, metavar="N", help="Processes for each scanner."
 )
 @click.option(
+    "--advisories",
+    multiple=True,
+    envvar="GUARITA_ADVISORIES",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="FILE",
+    help="Known vulnerabilities in OSV's format, zip or JSON lines. May be given again.",
+)
+@click.option(
     "--cache",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
@@ -97,6 +105,7 @@ def scan(  # noqa: PLR0917  # click passes the context by position, the rest by 
     diff: str | None,
     jobs: int | None,
     *,
+    advisories: tuple[Path, ...],
     cache: Path | None,
     no_cache: bool,
     verify_cache: bool,
@@ -125,6 +134,7 @@ def scan(  # noqa: PLR0917  # click passes the context by position, the rest by 
                     fail_on=Severity(fail_on) if fail_on else None,
                     jobs=jobs or os.cpu_count() or 1,
                     cache=folder,
+                    advisories=advisories,
                     verify_cache=verify_cache,
                     warm=warm or watch,
                     progress=_shown(bars),

@@ -24,7 +24,7 @@ from guarita.policy.gate.judge import Judge, result
 from guarita.policy.gate.verdict import Decision, PolicyOrigin, Verdict
 from guarita.scan import baseline as baselines
 from guarita.scan.cache import Store, limit
-from guarita.scan.interface import Scanner
+from guarita.scan.interface import Options, Scanner
 from guarita.scan.runner import Progress, Scanned, run
 from guarita.scan.scanners.known import choose
 from guarita.scan.tree import Revision, TakenSnapshot, Tree, staging, take_snapshot
@@ -59,6 +59,8 @@ class Request:
     """Where results are kept between runs; None means nowhere."""
     verify_cache: bool = False
     """Whether to judge without the cache too, and to compare."""
+    advisories: tuple[Path, ...] = ()
+    """Files with known vulnerabilities."""
     warm: bool = False
     """Whether to ask engines that go on after the run, and to start them."""
     progress: Progress = lambda *_: None
@@ -113,7 +115,10 @@ def judge(request: Request) -> Verdict:
     """
     started, clock = dt.datetime.now(dt.UTC), time.monotonic()
     section = request.policy.section
-    chosen = choose(list(request.scanners) or section.scanners)
+    options = Options(
+        advisories=request.advisories, advisories_max_age=section.advisories_max_age, cache=request.cache
+    )
+    chosen = choose(list(request.scanners) or section.scanners, options)
     judging = Judge(
         section, started.date(), baseline=request.baseline or request.policy.baseline, fail_on=request.fail_on
     )
@@ -143,7 +148,15 @@ def judge(request: Request) -> Verdict:
         coverage=coverage,
         problems=scanned.problems,
         scanners=scanned.runs,
-        notes=judging.notes(),
+        notes=(*judging.notes(), *_left_out(request, section)),
+    )
+
+
+def _left_out(request: Request, section: ScanSection) -> list[str]:
+    """What a reader may think was looked for, and was not."""
+    named = request.scanners or section.scanners
+    return (
+        [] if named or request.advisories else ["no --advisories: known vulnerabilities were not looked for"]
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import datetime as dt
 import os
 import threading
 import time
@@ -179,8 +180,24 @@ class ScanJob:
         return max(0.0, self.started + self.timeout - time.monotonic())
 
 
+@dataclass(frozen=True)
+class Options:
+    """What the caller says to scanners beside the tree."""
+
+    advisories: tuple[Path, ...] = ()
+    """Files with known vulnerabilities, in OSV's format."""
+    advisories_max_age: int = 7
+    """Days since the newest of them was changed."""
+    cache: Path | None = None
+    """The folder that outlives the run; None with `--no-cache`."""
+    now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)
+
+
 class Scanner(abc.ABC):
     """One scanner. A scanner has no state between runs; what it runs, runs in processes of its own."""
+
+    def __init__(self, options: Options | None = None) -> None:
+        self.options = options or Options()
 
     name: ClassVar[str]
     """As given to `--scanner`: `code`, `manifests`, …"""

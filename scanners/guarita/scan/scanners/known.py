@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from guarita.errors import UsageError
-from guarita.scan.interface import Scanner
+from guarita.scan.interface import Options, Scanner
 
 SCANNERS: Final[Mapping[str, str]] = {
     "code": "CodeScanner",
@@ -15,12 +15,17 @@ SCANNERS: Final[Mapping[str, str]] = {
     "infrastructure": "InfrastructureScanner",
     "secrets": "SecretsScanner",
     "documents": "DocumentsScanner",
+    "dependencies": "DependenciesScanner",
 }
 """The class of each, in the module `scanner` of the package of its name."""
 
 
-def choose(names: Sequence[str] | None) -> list[Scanner]:
-    """The scanners with these names, or all of them. Raises UsageError (`scan.unknown-scanner`)."""
+ASKED_FOR: Final = frozenset({"dependencies"})
+"""Scanners that need something that only the caller has, and run where it is there or they are named."""
+
+
+def choose(names: Sequence[str] | None, options: Options | None = None) -> list[Scanner]:
+    """The scanners with these names, or all that can run. Raises UsageError (`scan.unknown-scanner`)."""
     for name in names or ():
         if name not in SCANNERS:
             raise UsageError(
@@ -28,10 +33,13 @@ def choose(names: Sequence[str] | None) -> list[Scanner]:
                 f"no scanner is called {name!r}",
                 hint=f"one of: {', '.join(SCANNERS)}",
             )
-    return [_made(name) for name in SCANNERS if not names or name in names]
+    options = options or Options()
+    left_out = frozenset() if options.advisories else ASKED_FOR
+    chosen = [name for name in SCANNERS if (name in names if names else name not in left_out)]
+    return [_made(name, options) for name in chosen]
 
 
-def _made(name: str) -> Scanner:
+def _made(name: str, options: Options) -> Scanner:
     module = importlib.import_module(f"guarita.scan.scanners.{name}.scanner")
-    scanner: Scanner = getattr(module, SCANNERS[name])()
+    scanner: Scanner = getattr(module, SCANNERS[name])(options)
     return scanner

@@ -1,0 +1,1 @@
+"""The `dependencies` scanner: packages that locks and requirements name, held against published advisories."""
