@@ -69,12 +69,13 @@ def collected(folder: Path, rng: random.Random) -> Samples:
     return samples
 
 
-def trained(samples: Samples, target: list[bool], seed: int) -> tuple[np.ndarray, float]:
-    """Weights and bias by AdaGrad on the logistic loss."""
+def trained(samples: Samples, target: list[bool], seed: int, skipped: int = 0) -> tuple[np.ndarray, float]:
+    """Weights and bias by AdaGrad on the logistic loss, without the first `skipped` features of each word."""
     generator = np.random.default_rng(seed)
     flat = np.array(samples.flat, np.int32)
     sizes = np.array(samples.sizes)
-    starts = np.concatenate(([0], np.cumsum(sizes)[:-1]))
+    starts = np.concatenate(([0], np.cumsum(sizes)[:-1])) + skipped
+    sizes = sizes - skipped
     wanted = np.array(target, np.float64)
     weights = np.zeros(1 << tagger.BITS)
     squares = np.full(1 << tagger.BITS, 0.1)
@@ -113,12 +114,15 @@ def main() -> None:
     """Train both models and write the file."""
     rng = random.Random(SEED)
     samples = collected(Path(sys.argv[1]), rng)
-    person, person_bias = trained(samples, samples.person, SEED)
-    place, place_bias = trained(samples, samples.place, SEED + 1)
-    person_table, person_scale = quantised(person)
-    place_table, place_scale = quantised(place)
-    head = np.array([person_scale, person_bias, place_scale, place_bias], "<f4").tobytes()
-    WEIGHTS.write_bytes(head + person_table.tobytes() + place_table.tobytes())
+    models = (
+        trained(samples, samples.person, SEED),
+        trained(samples, samples.place, SEED + 1),
+        trained(samples, samples.person, SEED + 2, tagger.CONTEXT),
+    )
+    tables = [quantised(weights) for weights, _ in models]
+    head = [number for (_, scale), (_, bias) in zip(tables, models, strict=True) for number in (scale, bias)]
+    content = np.array(head, "<f4").tobytes() + b"".join(table.tobytes() for table, _ in tables)
+    WEIGHTS.write_bytes(content)
 
 
 if __name__ == "__main__":

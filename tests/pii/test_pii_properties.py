@@ -2,8 +2,10 @@
 
 import itertools
 import re
+from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,10 +13,11 @@ from guarita.pii import Detector, Evidence
 from guarita.pii.checkdigits import cnpj_check, cpf_check, numbers
 from guarita.pii.engine import CHUNK
 from guarita.pii.fold import plain, unaccented
+from guarita.pii.prefilter import prefilter
 from guarita.pii.recognizers import DEFAULT, OPTIONAL
 from guarita.pii.recognizers.cnpj import valid_cnpj
 from guarita.pii.recognizers.cpf import valid_cpf
-from guarita.pii.recognizers.hints import Hint
+from guarita.pii.recognizers.hints import view, windows
 
 DETECTOR = Detector(names=False)
 WHOLE = Detector(names=False, threshold=0.0)
@@ -153,6 +156,15 @@ def test_digits_of_any_script_are_digits(value):
         assert hit(f"CPF: {foreign}", "PII_CPF", 5, 5 + len(foreign))
 
 
+SAMPLES = yaml.safe_load((Path(__file__).parents[1] / "data" / "pii" / "recognizers.yaml").read_text())
+SAMPLED = st.sampled_from(
+    [sample["text"] for samples in SAMPLES.values() for sample in samples["finds"]]
+    + [
+        f"{sample['value']} ({sample['text'].split()[0]})"
+        for samples in SAMPLES.values()
+        for sample in samples["finds"]
+    ]
+)
 PIECES = st.one_of(
     st.text("0123456789", max_size=6),
     st.text(" .-/()+@:", max_size=3),
@@ -187,10 +199,33 @@ PIECES = st.one_of(
 
 
 @pytest.mark.parametrize("kind", [*DEFAULT, *OPTIONAL], ids=lambda kind: kind.__name__)
-@given(st.lists(PIECES, max_size=30))
-@settings(max_examples=60, deadline=None)
+@given(st.lists(st.one_of(PIECES, SAMPLED), max_size=20))
+@settings(max_examples=30, deadline=None)
 def test_a_hint_hides_nothing(kind, parts):
     text = "".join(parts)
-    everywhere = type("Everywhere", (kind,), {"HINT": Hint(re.compile(r"\A.*\Z", re.DOTALL), 0, 0)})
-    seen = [(result.start, result.end, result.score) for result in kind().analyze(text)]
-    assert sorted(seen) == sorted((r.start, r.end, r.score) for r in everywhere().analyze(text))
+    recognizer = kind()
+    seen = [(result.start, result.end, result.score) for result in recognizer.analyze(text)]
+    everywhere = recognizer.within(text, [(0, len(text))])
+    assert sorted(seen) == sorted((result.start, result.end, result.score) for result in everywhere)
+
+
+HINTS = sorted({kind.HINT for kind in (*DEFAULT, *OPTIONAL)}, key=lambda hint: hint.pattern)
+ENGINES = {name: prefilter([hint.pattern for hint in HINTS], name) for name in ("re", "re2", "hyperscan")}
+
+
+@given(st.lists(st.one_of(PIECES, SAMPLED, st.text(max_size=8)), max_size=20))
+@settings(max_examples=200, deadline=None)
+def test_every_engine_gives_the_same(parts):
+    seen = view("".join(parts))
+    expected = frozenset(number for number, hint in enumerate(HINTS) if windows(hint, seen))
+    assert {name: engine.present(seen) for name, engine in ENGINES.items()} == dict.fromkeys(
+        ENGINES, expected
+    )
+
+
+@pytest.mark.parametrize("engine", ["re", "re2", "hyperscan"])
+def test_a_detector_of_any_engine_finds_every_sample(engine):
+    found = Detector(names=False, engine=engine)
+    for samples in SAMPLES.values():
+        for text in (sample["text"] for sample in samples["finds"]):
+            assert found.detect(text) == DETECTOR.detect(text)

@@ -11,10 +11,13 @@ from guarita.pii.fold import plain
 from guarita.pii.interface import REPORTED, Detection, Evidence
 from guarita.pii.labels import Labels
 from guarita.pii.names import NameFinder, installed_finder
-from guarita.pii.names.spans import ADDRESS, Span
+from guarita.pii.names.places import ADDRESS
+from guarita.pii.names.tokens import Span
+from guarita.pii.prefilter import Engine, prefilter
 from guarita.pii.presidio import EntityRecognizer, RecognizerResult
 from guarita.pii.recognizers import DEFAULT
-from guarita.pii.recognizers.base import DISTANCE_KEY, EVIDENCE_KEY, SUSPECT_KEY
+from guarita.pii.recognizers.base import DISTANCE_KEY, EVIDENCE_KEY, SUSPECT_KEY, GuaritaRecognizer
+from guarita.pii.recognizers.hints import Hint, view, windows
 
 CHUNK = 8_192
 """Characters that a recognizer answers for at a time: patterns of Presidio grow worse than linearly."""
@@ -33,7 +36,8 @@ class Detector:
 
     `recognizers` are any Presidio recognizers that need no NLP engine; by default those of this package.
     `names` finds people and addresses: True for the installed model, loaded at the first text or by `load`;
-    False for patterns alone. `threshold` is the score from which a detection is given.
+    False for patterns alone. `threshold` is the score from which a detection is given. `engine` looks for
+    the patterns' hints; all of them give the same.
     """
 
     def __init__(
@@ -42,6 +46,7 @@ class Detector:
         *,
         names: NameFinder | bool = True,
         threshold: float = REPORTED,
+        engine: Engine = "auto",
     ) -> None:
         self.recognizers: tuple[EntityRecognizer, ...] = (
             tuple(recognizers) if recognizers is not None else tuple(kind() for kind in DEFAULT)
@@ -51,6 +56,10 @@ class Detector:
         self._labels = [
             Labels(words) if (words := recognizer.context) else None for recognizer in self.recognizers
         ]
+        self._hints: list[Hint] = list(
+            dict.fromkeys(item.HINT for item in self.recognizers if isinstance(item, GuaritaRecognizer))
+        )
+        self._prefilter = prefilter([hint.pattern for hint in self._hints], engine)
 
     def load(self) -> None:
         """Load the model now, where names are looked for.
@@ -83,8 +92,17 @@ class Detector:
         return _with_names(patterns, self._names.find(folded), folded, self.threshold)
 
     def _chunk(self, text: str, offset: int) -> Iterator[tuple[Detection, int]]:
+        seen = view(text)
+        places = {
+            self._hints[number]: windows(self._hints[number], seen)
+            for number in self._prefilter.present(seen)
+        }
         for recognizer, labels in zip(self.recognizers, self._labels, strict=True):
-            for result in recognizer.analyze(text, recognizer.supported_entities, None):  # type: ignore[arg-type]  # patterns need none
+            if isinstance(recognizer, GuaritaRecognizer):
+                results = recognizer.within(text, places.get(recognizer.HINT, ()))
+            else:
+                results = recognizer.analyze(text, recognizer.supported_entities, None)  # type: ignore[arg-type]  # patterns need none
+            for result in results:
                 yield _detection(result, recognizer, labels, text, offset)
 
 

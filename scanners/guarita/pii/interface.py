@@ -30,6 +30,7 @@ class Evidence(enum.Enum):
     MODEL = "the model's reading of the sentence"
     TITLE = "title before it"
     ADDRESS_FORM = "form of an address"
+    ABOUT_SOMEBODY = "a word of its class in a sentence about somebody"
     PLACE_NAME = "name of a country or state"
     COLUMN = "the rest of its column"
 

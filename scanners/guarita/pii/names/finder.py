@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from guarita.pii.names.interface import Classifier
-from guarita.pii.names.spans import Span, spans
+from guarita.pii.names.spans import spans
 from guarita.pii.names.tagger import Opinion, Tagger
+from guarita.pii.names.tokens import Span
 from guarita.pii.names.windows import prose, windows
 
 _KEPT: Final = 8_192
@@ -71,4 +72,4 @@ def _promising(opinions: Mapping[int, Opinion]) -> bool:
 
 
 def _moved(span: Span, by: int) -> Span:
-    return Span(span.entity, span.start + by, span.end + by, span.probability, span.words, span.evidence)
+    return Span(span.entity, span.start + by, span.end + by, span.probability, span.evidence)

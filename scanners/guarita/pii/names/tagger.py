@@ -1,6 +1,6 @@
 """A tiny linear model over the letters and neighbours of a word: whether it may be of a name or a place.
 
-Two logistic regressions on hashed features, 2^15 weights of 8 bits each, trained by `training/tagger.py` on
+Three logistic regressions on hashed features, 2^15 weights of 8 bits each, trained by `training/tagger.py` on
 sources whose licences permit it (docs/pii-model.md). It reads a thousand times more text a second than the
 model does, and decides where the model reads; where both read, a word that neither its letters nor its
 sentence make a name needs more of the model's certainty.
@@ -21,6 +21,8 @@ from guarita.pii.fold import unaccented
 BITS: Final = 15
 MASK: Final = (1 << BITS) - 1
 TOKEN: Final = re.compile(r"[^\W\d_]+(?:['\-](?!s\b)[^\W\d_]+)*|\d[\w]*(?:[.\-/]\d\w*)*|\S")
+CONTEXT: Final = 7
+"""How many of a word's features are about what stands around it; they come first."""
 _EDGE: Final = ("^", "^")
 _SENTENCE: Final = frozenset(".!?:;")
 _LONGEST: Final = 24
@@ -31,24 +33,36 @@ class Opinion(NamedTuple):
 
     person: float
     place: float
+    form: float
+    """That it is of a name by its letters alone, whatever stands around it."""
 
 
 class Tagger:
     """The trained weights. Holds nothing else, so it may be shared."""
 
     def __init__(self, weights: bytes) -> None:
-        """Take the weights as `training/tagger.py` writes them: two scales and biases, then two tables."""
+        """Take the weights as `training/tagger.py` writes them: a scale and a bias of each, then the tables."""
         view = memoryview(weights)
-        self._person_scale, self._person_bias, self._place_scale, self._place_bias = view[:16].cast("f")
-        size = 1 << BITS
-        self._person = view[16 : 16 + size].cast("b")
-        self._place = view[16 + size : 16 + 2 * size].cast("b")
+        size, count = 1 << BITS, len(Opinion._fields)
+        numbers = view[: 8 * count].cast("f")
+        self._tables = [
+            (
+                view[8 * count + at * size : 8 * count + (at + 1) * size].cast("b"),
+                numbers[2 * at],
+                numbers[2 * at + 1],
+            )
+            for at in range(count)
+        ]
 
     def opinion(self, features: Sequence[int]) -> Opinion:
         """What the weights say about a word."""
-        person = sum(map(self._person.__getitem__, features)) * self._person_scale + self._person_bias
-        place = sum(map(self._place.__getitem__, features)) * self._place_scale + self._place_bias
-        return Opinion(_logistic(person), _logistic(place))
+        seen = (features, features, features[CONTEXT:])
+        return Opinion(
+            *(
+                _logistic(sum(map(table.__getitem__, some)) * scale + bias)
+                for (table, scale, bias), some in zip(self._tables, seen, strict=True)
+            )
+        )
 
     def opinions(self, text: str) -> Iterator[tuple[int, int, Opinion]]:
         """Each word of a text that may be of a name, by its place."""
@@ -103,10 +117,6 @@ def _features(
     last = "L" if at + 1 == len(found) or "\n" in text[found[at][1] : found[at + 1][0]] else "M"
     padded = f"^{word}$"
     names = [
-        f"w{word}",
-        f"p{word[:3]}",
-        f"s{word[-3:]}",
-        f"t{word[-2:]}",
         f"h{shape}{cased:d}{first}",
         f"b{before}",
         f"a{after}",
@@ -114,7 +124,12 @@ def _features(
         f"d{before_shape}{shape}{after_shape}{first}{last}",
         f"e{before_shape}{first}",
         f"f{after_shape}{last}",
+        # From here on the word alone: see CONTEXT.
         f"l{min(len(word), 9)}{shape}",
+        f"w{word}",
+        f"p{word[:3]}",
+        f"s{word[-3:]}",
+        f"t{word[-2:]}",
     ]
     names += (f"g{padded[i : i + 3]}" for i in range(len(padded) - 2))
     names += (f"q{padded[i : i + 4]}" for i in range(len(padded) - 3))

@@ -24,6 +24,23 @@ TITLES: Final = words(
     "promotor promotora advogado advogada perito perita herr frau monsieur mme mlle senor senora"
 )
 """Words before a name; they are no part of it."""
+ROLES: Final = words(
+    "paciente pacientes aluno aluna alunos servidor servidora professor professora colega beneficiario beneficiaria "
+    "reu re autor autora vitima testemunha advogado advogada motorista cliente funcionario funcionaria empregado "
+    "empregada colaborador colaboradora senhor senhora senhores senhoras filho filha filhos mae pai marido esposa "
+    "mulher irmao irma avo tio tia primo prima neto neta sobrinho sobrinha amigo amiga noivo noiva namorado namorada "
+    "medico medica enfermeiro enfermeira diretor diretora gerente secretario secretaria presidente relator relatora "
+    "ministro ministra juiz juiza desembargador desembargadora deputado deputada senador senadora prefeito prefeita "
+    "vereador vereadora governador governadora delegado delegada agente investigador pesquisador pesquisadora "
+    "candidato candidata suspeito suspeita acusado acusada requerente requerido herdeiro herdeira inventariante "
+    "proprietario proprietaria locador locadora locatario locataria comprador vendedor socio socia titular "
+    "responsavel usuario usuaria morador moradora contribuinte eleitor eleitora passageiro passageira chamado chamada "
+    "patient customer client employee colleague manager boss friend wife husband son daughter brother sister mother "
+    "father uncle aunt cousin nephew niece student teacher doctor nurse lawyer attorney plaintiff defendant witness "
+    "victim driver passenger tenant landlord owner director secretary president senator mayor actor actress singer "
+    "author writer artist player coach guitarist drummer commenter reporter analyst officer named called"
+)
+"""What people are called besides their names: straight before a capitalised word it mostly is one."""
 PARTICLES: Final = words(
     "da das de do dos di del della dela della e y van von der den ter ten la le el al bin ibn ben du des zu"
 )
@@ -37,9 +54,12 @@ CORPORATE: Final = words(
     "partners associates advogados consultoria industria comercio construtora seguros insurance industries "
     "enterprises international records airlines stadium museum museu theatre theater awards prize airport "
     "aeroporto shopping mall library biblioteca foundation sons brothers band act law lei award cup syndrome "
-    "disease street avenue road theorem algorithm method model engine framework"
+    "investments capital media labs software consulting logistics energy motors foods pharma studios networks "
+    "ventures trust committee council disease street avenue road theorem algorithm method model engine framework"
 )
 """Words after which what looks like a name is that of something else."""
+LEGAL_FORMS: Final = words("inc ltd llc llp ltda gmbh plc eireli")
+"""Those that mark a company in small letters too."""
 STREETS_BEFORE: Final = (
     r"(?:rua|r\.|avenida|av\.?|travessa|tv\.|trav\.|alameda|al\.|pra[cç]a|p[cç]a\.?|rodovia|rod\.|estrada|estr\."
     r"|largo|viela|beco|ladeira|passagem|servid[aã]o|quadra|qd\.|conjunto|conj\.|loteamento|via|calle|rue|"
@@ -103,10 +123,19 @@ STATE_AND_CODE: Final = re.compile(
 )
 """A state of the United States or a province of Canada with a postal code."""
 CITY_AND_STATE: Final = re.compile(
-    r"(?<![^\W_])(?:[A-ZÀ-Ý][\w']+(?: (?:d[aeo]s?|e) | |-)){0,4}[A-ZÀ-Ý][\w']+(?: ?[/,] ?| ?- ?)"
+    r"(?<![^\W_])(?!(?:SSP|OAB|CRM|CRO|CREA|CRC|CRP|COREN|SDS|PC|PM|DETRAN|SESP|TJ|TRT|TRE|MP|IFP)\b)"
+    r"(?:[A-ZÀ-Ý][\w']+(?: (?:d[aeo]s?|e) | |-)){0,4}[A-ZÀ-Ý][\w']+(?: ?[/,] ?| ?- ?)"
     r"(?:A[CLMP]|BA|CE|DF|ES|GO|M[AGST]|P[ABEIR]|R[JNORS]|S[CEP]|TO)(?![^\W_])"
 )
 """A city and its state in Brazil: `Campinas/SP`, `Belo Horizonte - MG`."""
+
+
+INTRODUCED_PLACE: Final = re.compile(
+    r"\b(?:cidade|munic[ií]pio|comarca|vila|bairro|distrito|povoado|natural|city|town|village|suburb|county)"
+    r"(?: d[aeo]s?| of|:) ((?-i:[A-ZÀ-Ý])[\w']+(?: (?:d[aeo]s? |e )?(?-i:[A-ZÀ-Ý])[\w']+){0,4})",
+    re.IGNORECASE,
+)
+"""A place after the word for what it is."""
 
 
 @cache

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import abc
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from guarita.pii.interface import Evidence
 from guarita.pii.labels import Labels
 from guarita.pii.presidio import AnalysisExplanation, Pattern, PatternRecognizer, RecognizerResult
-from guarita.pii.recognizers.hints import NUMBER, Hint, windows
+from guarita.pii.recognizers.hints import NUMBER, Hint, view, windows
 
 EVIDENCE_KEY: Final = "evidence"
 """In `recognition_metadata`: a tuple of `Evidence`."""
@@ -93,8 +93,12 @@ class GuaritaRecognizer(PatternRecognizer, abc.ABC):
         """Every datum of this type in a text, as Presidio's recognizers give them."""
         if entities is not None and self.ENTITY not in entities:
             return []
+        return self.within(text, windows(self.HINT, view(text)))
+
+    def within(self, text: str, places: Iterable[tuple[int, int]]) -> list[RecognizerResult]:
+        """Every datum of this type in some stretches of a text: the windows of this recognizer's hint."""
         results = []
-        for low, high in windows(self.HINT, text):
+        for low, high in places:
             for name, regex in self._compiled:
                 # With bounds instead of a slice a pattern still sees what stands before the window.
                 for match in regex.finditer(text, low, high):

@@ -36,7 +36,7 @@ class CnpjRecognizer(GuaritaRecognizer):
     """Finds CNPJs with any usual punctuation or none."""
 
     ENTITY = "PII_CNPJ"
-    HINT = Hint(re.compile(r"[0-9A-Z](?:[ ./\-]{0,3}[0-9A-Z]){13,}"), 2, 4)
+    HINT = Hint(r"[0-9A-Z](?:[ ./\-]{0,3}[0-9A-Z]){13,}", 2, 4)
     COUNTRY_CODE = "br"
     PATTERNS: ClassVar = (
         (

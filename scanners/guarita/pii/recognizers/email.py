@@ -50,7 +50,7 @@ class EmailRecognizer(GuaritaRecognizer):
     """Finds addresses of people. Role mailboxes and placeholders score too low to be reported."""
 
     ENTITY = "PII_EMAIL"
-    HINT = Hint(re.compile("@"), 66, 330)
+    HINT = Hint("@", 66, 330)
     PATTERNS: ClassVar = (
         (
             "address",

@@ -53,7 +53,7 @@ class IbanRecognizer(GuaritaRecognizer):
     """Finds IBANs of every country in the registry, in groups or plain."""
 
     ENTITY = "PII_IBAN"
-    HINT = Hint(re.compile(r"[A-Za-z]{2}[0-9]{2}"), 1, 64)
+    HINT = Hint(r"[A-Za-z]{2}[0-9]{2}", 1, 64)
     PATTERNS: ClassVar = (("IBAN", _regex()),)
     LABELS: ClassVar = ("iban", "bank account", "conta", "conta bancaria", "account number")
 

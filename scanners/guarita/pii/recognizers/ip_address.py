@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from typing import ClassVar
 
 from guarita.pii.interface import Evidence
@@ -15,7 +14,7 @@ class IpAddressRecognizer(GuaritaRecognizer):
     """Finds addresses that lead somewhere: not private, reserved or documentation ranges (RFC 6890, RFC 5737)."""
 
     ENTITY = "PII_IP_ADDRESS"
-    HINT = Hint(re.compile(r"[0-9]\.[0-9]|:[0-9A-Fa-f]{0,4}:"), 16, 40)
+    HINT = Hint(r"[0-9]\.[0-9]|:[0-9A-Fa-f]{0,4}:", 16, 40)
     PATTERNS: ClassVar = (
         ("IPv4", r"(?<![\w.\-])(?:\d{1,3}\.){3}\d{1,3}(?![\w\-]|\.\d)"),
         ("IPv6", r"(?<![\w:.])(?=[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:)[0-9A-Fa-f:]{3,39}(?![\w:])"),

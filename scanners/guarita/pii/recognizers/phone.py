@@ -9,6 +9,7 @@ import re
 from typing import ClassVar, Final
 
 from guarita.pii.checkdigits import digits, repeated
+from guarita.pii.fold import unaccented
 from guarita.pii.interface import Evidence
 from guarita.pii.recognizers.base import ALONE_AFTER, ALONE_BEFORE, Candidate, GuaritaRecognizer, Verdict
 
@@ -24,7 +25,13 @@ _LANDLINE_LENGTH: Final = 8
 _SHORTEST: Final = 7
 _LONGEST: Final = 13
 _DATE: Final = re.compile(r"(?:19|20)\d\d-\d\d-\d\d|\d\d[.\-]\d\d[.\-](?:19|20)\d\d")
-_BARE_AREA: Final = re.compile(r"\d{2}[ \-]9\d{4}[ .\-]\d{4}")
+_BARE_AREA: Final = re.compile(r"\d{2}[ \-]9[ .]?\d{4}[ .\-]\d{4}")
+_CALLING: Final = re.compile(
+    r"\b(?:telefones?|tel|fone|celular(?:es)?|cel|whatsapp|zap|ligar|ligue|contatos?|phones?|mobile|call|numero d[eao])\b",
+    re.IGNORECASE,
+)
+_NEARBY: Final = 120
+"""Characters before a number in which such a word makes one that is a telephone by its plan likelier."""
 
 
 def _brazilian(area: str, subscriber: str) -> bool:
@@ -118,7 +125,11 @@ class PhoneRecognizer(GuaritaRecognizer):
             return Verdict(0.95, (Evidence.FORMAT,) if clear else ())
         if clear:
             return Verdict(0.85, (Evidence.FORMAT,))
-        return Verdict(0.6, (Evidence.FORMAT,)) if _BARE_AREA.fullmatch(candidate.value) else None
+        if _BARE_AREA.fullmatch(candidate.value):
+            return Verdict(0.6, (Evidence.FORMAT,))
+        before = candidate.text[max(0, candidate.start - _NEARBY) : candidate.start].rpartition("\n\n")[2]
+        near = len(subscriber) == _MOBILE_LENGTH and _CALLING.search(unaccented(before))
+        return Verdict(0.5, (Evidence.FORMAT,)) if near else None
 
     @staticmethod
     def _local(value: str, *, labelled: bool) -> Verdict | None:
