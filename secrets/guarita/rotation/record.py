@@ -19,6 +19,8 @@ _ACTIVITY: Final[dict[str, Literal["create", "update", "delete", "enable", "disa
     Phase.DESTROYED: "delete",
     "enabled": "enable",
 }
+NONE: Final = "none"
+"""`--ledger none`: the caller declares that this run leaves no record."""
 MAX_UNTOLD: Final = 100
 """Events that a journal keeps while the ledger takes none."""
 
@@ -26,8 +28,10 @@ MAX_UNTOLD: Final = 100
 class Recorder:
     """Tells the ledger, or keeps for it in the journal what it does not take now."""
 
-    def __init__(self, ledger: Ledger | None, when_unwritable: Literal["stop", "buffer"]) -> None:
-        """Without a ledger nothing is told: the caller declined it (`--ledger none`)."""
+    def __init__(
+        self, ledger: Ledger | LedgerError | None, when_unwritable: Literal["stop", "buffer"]
+    ) -> None:
+        """`ledger` may be why it could not be opened. Without one the caller declined it (`--ledger none`)."""
         self._ledger = ledger
         self._buffers = when_unwritable == "buffer"
 
@@ -41,6 +45,8 @@ class Recorder:
         if self._ledger is None or not waiting:
             return msgspec.structs.replace(entry, untold=())
         try:
+            if isinstance(self._ledger, LedgerError):
+                raise self._ledger
             self._ledger.append_all([events.entity_management(**one) for one in waiting])
         except LedgerError as error:
             if not self._buffers or len(waiting) > MAX_UNTOLD:

@@ -17,11 +17,24 @@ SUMMARIES = {
     "audit": "Read, verify and prove the audit ledger.",
     "gateway": "Decide who may call what: policy, keys, revocation.",
     "init": "Write a starting guarita.yaml that fits the tree.",
+    "rotate": "Rotate secrets without a failed login: plan, run, status, resume, rollback.",
     "scan": "Scan a tree, judge it by one policy, pass or fail.",
     "seal": "Seal Secrets so that they may stand in Git.",
     "tools": "Make and list the environments of tools that run beside guarita.",
     "unseal": "Open SealedSecrets offline, with a private key.",
 }
+
+EXTRAS = {
+    "gateway": "gateway",
+    "init": "scan",
+    "pii": "pii",
+    "rotate": "rotation",
+    "scan": "scan",
+    "seal": "rotation",
+    "tools": "scan",
+    "unseal": "rotation",
+}
+"""What to install for a command of ours whose packages are missing."""
 
 
 class CommandGroup(click.Group):
@@ -122,9 +135,7 @@ def run(arguments: list[str]) -> int:
 
 def _extra_for(arguments: list[str]) -> str:
     part = next((word for word in arguments if not word.startswith("-")), "all")
-    return {"scan": "scan", "init": "scan", "tools": "scan", "pii": "pii", "gateway": "gateway"}.get(
-        part, "all"
-    )
+    return EXTRAS.get(part, "all")
 
 
 def main() -> None:

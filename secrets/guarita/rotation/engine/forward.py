@@ -30,6 +30,8 @@ class Step:
     """Seconds that must have passed since a phase before it may be taken."""
     restarts: bool = False
     """Whether it restarts consumers, and so waits for a maintenance window."""
+    needs_old: bool = False
+    """Whether it is left out where there was nothing before."""
 
 
 def _stage(job: Job, _: Fence) -> Sequence[Proof]:
@@ -156,12 +158,13 @@ VERIFY: Final = Step(
         else max(job.subject.section.overlap_seconds, job.rotator.overlap(job.old)),
     ),
 )
-DISABLE: Final = Step("disable", Phase.DISABLED, _disable)
-REFUSE: Final = Step("refuse", Phase.REFUSED, _refuse, effect=False)
+DISABLE: Final = Step("disable", Phase.DISABLED, _disable, needs_old=True)
+REFUSE: Final = Step("refuse", Phase.REFUSED, _refuse, effect=False, needs_old=True)
 DESTROY: Final = Step(
     "destroy",
     Phase.DESTROYED,
     _destroy,
+    needs_old=True,
     after=lambda job: (
         Phase.REFUSED,
         0.0 if job.old is None or job.work.emergency else job.subject.section.soak_seconds,
@@ -177,4 +180,5 @@ EMERGENCY: Final = (STAGE, CREATE, PROBE, PUBLISH, DISABLE, REFUSE, DELIVER, VER
 def next_step(work: Work) -> Step:
     """The first step whose phase was not reached yet."""
     order = EMERGENCY if work.emergency else ORDINARY
-    return next(step for step in order if step.reaches not in work.since)
+    first = Phase.PLANNED in work.since and work.old is None
+    return next(step for step in order if step.reaches not in work.since and not (first and step.needs_old))

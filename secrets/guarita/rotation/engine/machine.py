@@ -22,6 +22,8 @@ from guarita.rotation.errors import (
 from guarita.rotation.interface import Proof
 from guarita.rotation.journal import Entry, Outcome, Phase, Reason, Work
 from guarita.rotation.record import phase_event
+from guarita.rotation.spans import span
+from guarita.rotation.survey import survey
 from guarita.rotation.tools import Job, Subject, Tools
 
 _ID_BYTES: Final = 4
@@ -30,8 +32,10 @@ _ID_BYTES: Final = 4
 class Machine:
     """Moves one secret along. After any error it may be advanced again; a new one goes on from the journal."""
 
-    def __init__(self, subject: Subject, tools: Tools) -> None:
+    def __init__(self, subject: Subject, tools: Tools, *, anytime: bool = False) -> None:
+        """With `anytime` restarts wait for no maintenance window."""
         self.subject = subject
+        self._anytime = anytime
         self._tools = tools
         self._journal = tools.journal(subject)
         self._claimed = False
@@ -62,7 +66,19 @@ class Machine:
         return left if 0 < left <= 2 * self._tools.lease else 0.0
 
     def begin(self, *, emergency: bool = False) -> None:
-        """Claim the secret for a new rotation. Raises FencedOutError when another runner was quicker."""
+        """Claim the secret for a new rotation.
+
+        Raises FencedOutError when another runner was quicker, PermanentError `rotation.hindered` for what `plan` shows;
+        an emergency is begun all the same.
+        """
+        if not emergency:
+            hindering = survey(self.subject, self._tools, self.entry).hindering
+            if hindering:
+                raise PermanentError(
+                    "rotation.hindered",
+                    f"{self.name}: not begun: {'; '.join(problem.message for problem in hindering)}",
+                    hint=hindering[0].hint or "`guarita rotate plan` shows it",
+                )
         now = self._tools.clock.now()
         day = dt.datetime.fromtimestamp(now.server, tz=dt.UTC).strftime("%Y%m%d")
         rotation = f"{day}-{self._tools.randomness(_ID_BYTES).hex()}"
@@ -170,7 +186,7 @@ class Machine:
     def _gate(self, job: Job, step: Step) -> None:
         """Raise NotYetError until the step may be taken."""
         now = self._tools.clock.now()
-        begun = job.work.emergency or step.name in job.work.begun
+        begun = self._anytime or job.work.emergency or step.name in job.work.begun
         if self._restarts(step) and not begun and not self._tools.may_restart(max(now.server, now.local)):
             raise NotYetError(
                 "rotation.window", f"{self.name}: restarts wait for a maintenance window", delay=600.0
@@ -186,7 +202,7 @@ class Machine:
         if passed < seconds:
             raise NotYetError(
                 f"rotation.{step.name}-waits",
-                f"{self.name}: {step.name} waits {_span(seconds - passed)} more after {phase}",
+                f"{self.name}: {step.name} waits {span(seconds - passed)} more after {phase}",
                 delay=seconds - passed,
             )
 
@@ -327,7 +343,3 @@ class Machine:
 def reason_of(error: GuaritaError, *, until: float | None = None) -> Reason:
     """An error, as the journal keeps it."""
     return Reason(code=error.code, message=error.message, hint=error.hint or "", until=until)
-
-
-def _span(seconds: float) -> str:
-    return str(dt.timedelta(seconds=round(seconds)))
