@@ -60,14 +60,14 @@ class Losing:
         self.vault = vault
         self.real = vault.call
         self.after = None
-        self.changes = 0
+        self.told = lambda: None
         vault.call = self.call
 
     def call(self, method, path, body=None, *, params=None):
         answer = self.real(method, path, body, params=params)
         changes = method in {"post", "delete"} and "lookup" not in path and not path.endswith("/login")
         if changes:
-            self.changes += 1
+            self.told()
             if self.after is not None:
                 self.after -= 1
                 if self.after < 0:
@@ -98,6 +98,15 @@ class Bench:
 
     def extra(self):
         pass
+
+    def on_change(self, told):
+        """Call this after each change at Vault, and at the target where that is another server."""
+        self.losing.told = told
+        self.eyes = vault_at(self.root.url)
+        self.watch()
+
+    def watch(self):
+        """The rotator was built anew: look at its own changes, too."""
 
     def write(self, path, **body):
         return self.root.adapter.request("post", f"/v1/{path}", json=body)
@@ -322,6 +331,16 @@ class JwtBench(Bench):
             max_age_seconds=0, skew_seconds=0, token_lifetime_seconds=1,
         )  # fmt: skip
 
+    def watch(self):
+        place = self.rotator._places[1]
+        real = place.change
+
+        def change(*arguments):
+            real(*arguments)
+            self.losing.told()
+
+        place.change = change
+
     def sets(self):
         try:
             read = self.root.adapter.request("get", "/v1/" + self.place.replace("/", "/data/", 1))
@@ -365,6 +384,18 @@ class RedisBench(Bench):
             vault=f"secret/{self.mark}", users=["app_a", "app_b"], rules=["~shop:*", "+@read", "+@write", "+ping"],
             nodes=[f"127.0.0.1:{server.port}" for server in self.servers], admin=RedisAdminSection(), tls=False,
         )  # fmt: skip
+
+    def watch(self):
+        for node in self.rotator._nodes:
+            for name in ("_step", "keep"):
+                setattr(node, name, self.told_after(getattr(node, name)))
+
+    def told_after(self, real):
+        def call(*arguments):
+            real(*arguments)
+            self.losing.told()
+
+        return call
 
     def connected(self, server, **login):
         return redis.Redis(port=server.port, decode_responses=True, retry=Retry(NoBackoff(), 0), **login)
