@@ -3,7 +3,6 @@
 import contextlib
 
 import hvac
-import kubeing
 import pytest
 import servers
 
@@ -69,7 +68,7 @@ def vault_as(kube, login, account, *, token=None, audience="vault", folder=None)
 
 
 def test_a_runner_logs_in_with_a_token_that_it_asked_for(kube, login):
-    kube.apply(*kubeing.role(kube.namespace, "token", token_rules("rotation"), "rotation"))
+    kube.grant("rotation", token_rules("rotation"))
     mine = kube.server.token(kube.namespace, "rotation")
     vault = vault_as(kube, login, "rotation", token=mine)
     found = vault.read("auth/token/lookup-self")

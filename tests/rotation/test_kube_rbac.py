@@ -87,7 +87,7 @@ def test_the_role_is_enough_and_nothing_of_it_is_idle(kube):
     with kube.server.kubelet(lambda pod: Behaviour, kube.namespace) as kubelet:
         platform(kube)
         rules = [*delivery_rules(), *lease_rules()]
-        kube.apply(*kubeing.role(kube.namespace, "rotation", rules, "rotation"))
+        kube.grant("rotation", rules)
         runner = kube.another(token=kube.server.token(kube.namespace, "rotation"))
         everything(kube, runner)
         stuck(kube, runner, kubelet)
@@ -142,7 +142,8 @@ def test_without_any_one_verb_it_is_refused_with_what_to_do(control_plane, share
         "kind": "ServiceAccount",
         "metadata": {"name": f"less{name}", "namespace": kube.namespace},
     }
-    kube.apply(account, *kubeing.role(kube.namespace, f"less{name}", rules, f"less{name}"))
+    kube.apply(account)
+    kube.grant(f"less{name}", rules)
     group, resource, verb = missing
     api = kube.another(token=kube.server.token(kube.namespace, f"less{name}"))._api
     path = f"{'/api/v1' if not group else f'/apis/{group}/v1'}/namespaces/{kube.namespace}/{resource}"

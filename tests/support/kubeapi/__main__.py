@@ -11,6 +11,8 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
 from . import rbac
 from .api import Api
 from .backend import Backend
@@ -70,6 +72,7 @@ class SidePort(ThreadingHTTPServer):
     def do_reset(self):
         """Takes every fault back."""
         self.faults.reset()
+        self.front.drop_watches()
         self.front.keep_bodies = False
         if self.controllers:
             self.controllers.held, self.controllers.lag, self.controllers.terminating_field = False, 0.0, True
@@ -92,7 +95,7 @@ class SidePort(ThreadingHTTPServer):
         self.faults.released = threading.Event()
 
     def do_drop_watches(self):
-        self.faults.drop_watches()
+        self.front.drop_watches()
 
     def do_stall(self, *, on=True, seconds=60.0):
         self.front.stall_seconds = seconds
@@ -144,7 +147,9 @@ def main():
     else:
         clock = Clock()
         api = Api(Store(), clock)
-        accounts = Accounts(api.store, Signer(), clock)
+        key = config.get("signing_key")
+        signer = Signer(load_pem_private_key(Path(key).read_bytes(), None) if key else None)
+        accounts = Accounts(api.store, signer, clock)
         controllers = Controllers(api)
         _seed(api, ["default", "kube-system"])
         controllers.start()
@@ -155,6 +160,8 @@ def main():
     for server in (front, side):
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True).start()
     print(json.dumps({"port": front.server_address[1], "side": side.server_address[1], **more}), flush=True)
+    if config.get("forever"):
+        threading.Event().wait()
     sys.stdin.read()
 
 

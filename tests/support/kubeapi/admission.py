@@ -52,10 +52,23 @@ def counts(resource, content):
     return resource is not PODS or (content.get("status") or {}).get("phase") not in {"Succeeded", "Failed"}
 
 
-def _text(amount):
+def text(amount):
     return str(
         amount if isinstance(amount, int) else int(amount) if amount.denominator == 1 else float(amount)
     )
+
+
+def used(store, namespace, names, resources):
+    """What is taken of these names of a quota in a namespace."""
+    found = dict.fromkeys(names, 0)
+    for resource in list(resources.values()):
+        if resource.namespaced and not resource.creatable_only:
+            for stored in store.all(resource.key, namespace):
+                if counts(resource, stored.object):
+                    for name, amount in usage(resource, stored.object).items():
+                        if name in found:
+                            found[name] += amount or 0
+    return found
 
 
 def check_quota(store, resource, content, every_resource):
@@ -86,8 +99,8 @@ def check_quota(store, resource, content, every_resource):
                 resource,
                 content["metadata"]["name"],
                 f"exceeded quota: {name}, "
-                f"requested: {','.join(f'{what}={_text(asked[what])}' for what in over)}, "
-                f"used: {','.join(f'{what}={_text(used[what])}' for what in over)}, "
+                f"requested: {','.join(f'{what}={text(asked[what])}' for what in over)}, "
+                f"used: {','.join(f'{what}={text(used[what])}' for what in over)}, "
                 f"limited: {','.join(f'{what}={hard[what]}' for what in over)}",
             )
 

@@ -77,7 +77,7 @@ class ControlPlane:
         certificate, key = self.authority.issue("apiserver")
         process, log = self._start(
             "kube-apiserver", f"--etcd-servers=http://127.0.0.1:{self.etcd}", f"--secure-port={self.port}",
-            "--bind-address=127.0.0.1", f"--tls-cert-file={certificate}", f"--tls-private-key-file={key}",
+            "--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", f"--tls-cert-file={certificate}", f"--tls-private-key-file={key}",
             f"--client-ca-file={self.authority.folder / 'ca.crt'}", f"--token-auth-file={self.folder / 'tokens.csv'}",
             f"--service-account-issuer={ISSUER}", f"--service-account-key-file={self.folder / 'accounts.pub'}",
             f"--service-account-signing-key-file={private}", "--authorization-mode=RBAC", "--service-cluster-ip-range=10.0.0.0/24",

@@ -1,10 +1,11 @@
 """HTTPS in front of a control plane, emulated or real: faults, the log of requests, chunked watches."""
 
 import base64
+import contextlib
 import http.client
 import json
+import socket
 import ssl
-import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import quote
@@ -169,6 +170,10 @@ class Front(ThreadingHTTPServer):
     def name_of(self, request):
         return ""
 
+    def drop_watches(self):
+        """Ends every watch that is open now."""
+        self.faults.drop_watches()
+
 
 class Emulated(Front):
     """In front of the emulator's own backend."""
@@ -211,8 +216,7 @@ class Forwarding(Front):
     def __init__(self, address, faults, target, tls=None, trust=None):
         super().__init__(address, faults, tls)
         self.target, self.trust = target, trust
-        self.names = {}
-        self.local = threading.local()
+        self.watches = set()
 
     def name_of(self, request):
         """The user in a service account's token, unverified: for the rules and the log only."""
@@ -253,20 +257,26 @@ class Forwarding(Front):
             return
         born = self.faults.generation
 
-        def lines():
-            connection.sock.settimeout(0.5)
-            pending = b""
-            while self.faults.generation == born:
-                try:
-                    data = answer.read1(65536)
-                except TimeoutError:
-                    continue
-                if not data:
-                    return
-                pending += data
-                *whole, pending = pending.split(b"\n")
-                for line in whole:
-                    yield line + b"\n"
+        with self.faults.lock:
+            self.watches.add(connection)
 
-        handler.stream(lines())
-        connection.close()
+        def lines():
+            while self.faults.generation == born:
+                line = answer.readline()
+                if not line:
+                    return
+                yield line
+
+        try:
+            handler.stream(lines())
+        except (OSError, http.client.HTTPException, ValueError):
+            handler.close_connection = True  # dropped by the tests, in the middle of it
+        finally:
+            self.watches.discard(connection)
+            connection.close()
+
+    def drop_watches(self):
+        super().drop_watches()
+        for connection in list(self.watches):
+            with contextlib.suppress(OSError, AttributeError):
+                connection.sock.shutdown(socket.SHUT_RDWR)

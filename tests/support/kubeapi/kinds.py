@@ -251,7 +251,7 @@ def validate(resource, content):
         causes += _workload_faults(resource, content)
     elif resource.kind == "Lease":
         spec = content.get("spec") or {}
-        if (spec.get("leaseDurationSeconds") or 1) <= 0:
+        if spec.get("leaseDurationSeconds") is not None and spec["leaseDurationSeconds"] <= 0:
             causes.append(("spec.leaseDurationSeconds", "must be greater than 0"))
         for field in ("acquireTime", "renewTime"):
             if spec.get(field) and not MICRO_TIME.match(spec[field]):

@@ -91,6 +91,8 @@ class Kubelet:
                         "status": {"conditions": [{"type": "Ready", "status": "True"}]},
                     },
                 )
+            # A real API server taints it until a controller, which does not run, has seen it ready.
+            self.client.patch(f"/api/v1/nodes/{node}", {"spec": {"taints": None}})
         self.thread = threading.Thread(target=self._run, daemon=True, name="kubelet")
         self.thread.start()
         return self

@@ -220,13 +220,11 @@ def _merge_list(original, patch, schema):
 
 def _special(original, patch, key):
     """Carries out the items of the patch that delete, or that replace the list."""
+    kept = [item for item in patch if item.get(DIRECTIVE) not in {"replace", "delete"}]
     if any(item.get(DIRECTIVE) == "replace" for item in patch):
-        return [], [item for item in patch if item.get(DIRECTIVE) != "replace"]
+        return [], kept
     gone = [item[key] for item in patch if item.get(DIRECTIVE) == "delete"]
-    return (
-        [item for item in original if item.get(key) not in gone],
-        [item for item in patch if item.get(DIRECTIVE) != "delete"],
-    )
+    return [item for item in original if item.get(key) not in gone], kept
 
 
 def _normalize(merged, order, server, key):

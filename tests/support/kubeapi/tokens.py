@@ -44,9 +44,9 @@ def _unb64(text):
 class Signer:
     """The cluster's own issuer."""
 
-    def __init__(self, issuer=ISSUER):
+    def __init__(self, key=None, issuer=ISSUER):
         self.issuer = issuer
-        self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self.key = key or rsa.generate_private_key(public_exponent=65537, key_size=2048)
         der = self.key.public_key().public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )

@@ -15,11 +15,12 @@ from kubeapi.resources import (
     NAMESPACES,
     NODES,
     PODS,
+    QUOTAS,
     REPLICASETS,
     STATEFULSETS,
 )
 
-from . import budgets, daemonsets, deployments, garbage, jobs, replicasets, statefulsets
+from . import budgets, daemonsets, deployments, garbage, jobs, quotas, replicasets, statefulsets
 
 RECONCILERS = {
     DEPLOYMENTS.key: deployments.reconcile,
@@ -29,6 +30,7 @@ RECONCILERS = {
     JOBS.key: jobs.reconcile,
     BUDGETS.key: budgets.reconcile,
     NAMESPACES.key: garbage.reconcile_namespace,
+    QUOTAS.key: quotas.reconcile,
 }
 BY_NAME = {
     "Deployment": DEPLOYMENTS.key, "ReplicaSet": REPLICASETS.key, "StatefulSet": STATEFULSETS.key,
@@ -103,6 +105,9 @@ class Controllers:
             if change.key == PODS.key:
                 for stored in self.store.all(BUDGETS.key, change.place[0]):
                     self.again(BUDGETS.key, (change.place[0], stored.object["metadata"]["name"]))
+            if change.key != QUOTAS.key and change.place[0]:
+                for stored in self.store.all(QUOTAS.key, change.place[0]):
+                    self.again(QUOTAS.key, (change.place[0], stored.object["metadata"]["name"]))
             if change.key == NODES.key:
                 for stored in self.store.all(DAEMONSETS.key):
                     metadata = stored.object["metadata"]
