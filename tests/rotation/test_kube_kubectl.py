@@ -77,7 +77,8 @@ def patches(draw, there):
             if "env" in container and container["name"] in names:
                 container["env"] = draw(patched_lists(VARIABLES))
     spec = {"containers": containers}
-    if draw(st.booleans()):
+    # Beside a deletion the order rests on how Go's slices share memory; nobody relies on it.
+    if not any("$patch" in item for item in containers) and draw(st.booleans()):
         named = [item["name"] for item in containers if "name" in item and "$patch" not in item]
         order = draw(st.permutations(list(dict.fromkeys([*named, *draw(st.lists(NAMES, max_size=2))]))))
         spec["$setElementOrder/containers"] = [{"name": name} for name in order]
