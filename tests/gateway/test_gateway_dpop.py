@@ -2,13 +2,21 @@
 
 import asyncio
 import hashlib
+import json
 import time
 
 import pytest
-import redis.asyncio as aioredis
+import redis as client
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
 
+from guarita.config.gateway_limits import RedisSection
+from guarita.errors import UsageError
+from guarita.gateway import Gateway, GatewayMiddleware
 from guarita.gateway.interface import Request
 from guarita.gateway.keys.jwks import parse_key
 from guarita.gateway.keys.thumbprint import encoded, thumbprint
@@ -193,46 +201,103 @@ def test_the_store_is_bounded_and_lets_nobody_through_when_full():
     asyncio.run(fill())
 
 
-def test_a_shared_store_that_is_gone_lets_nobody_through():
-    class Gone:
-        async def set(self, name, value, *, px, nx):
-            raise ConnectionError("redis://:hunter2@redis")
-
-    verifier = ProofVerifier(replay=RedisReplayStore(Gone()))
-    with pytest.raises(UndecidedError) as caught:
-        check(verifier, request(proof()))
-    assert caught.value.code == "dpop.replay-unavailable"
-    assert "hunter2" not in str(caught.value)
+def shared(redis):
+    return RedisReplayStore(RedisSection(url=redis.url), None, timeout=2)
 
 
 @pytest.mark.servers
 def test_processes_share_what_was_used(redis):
     async def run():
-        clients = [aioredis.from_url(redis.url, socket_timeout=2, socket_connect_timeout=2) for _ in range(2)]
-        one, two = (ProofVerifier(replay=RedisReplayStore(client)) for client in clients)
-        try:
-            made = proof()
-            results = await asyncio.gather(
-                *(
-                    one_of.check(request(made), TOKEN.encode(), KEY.thumbprint)
-                    for one_of in (one, two, one, two)
-                ),
-                return_exceptions=True,
-            )
-            assert sorted(getattr(result, "code", "accepted") for result in results) == [
-                "accepted", "dpop.replay", "dpop.replay", "dpop.replay",
-            ]  # fmt: skip
-            (name,) = await clients[0].keys("guarita:dpop:*")
-            assert 0 < await clients[0].pttl(name) <= 61_000
-            redis.kill()
-            with pytest.raises(UndecidedError) as caught:
-                await one.check(request(proof()), TOKEN.encode(), KEY.thumbprint)
-            assert (caught.value.code, caught.value.status) == ("dpop.replay-unavailable", 503)
-        finally:
-            for client in clients:
-                await client.aclose()
+        stores = [shared(redis), shared(redis)]
+        one, two = (ProofVerifier(replay=store) for store in stores)
+        made = proof()
+        results = await asyncio.gather(
+            *(one_of.check(request(made), TOKEN.encode(), KEY.thumbprint) for one_of in (one, two, one, two)),
+            return_exceptions=True,
+        )
+        assert sorted(getattr(result, "code", "accepted") for result in results) == [
+            "accepted", "dpop.replay", "dpop.replay", "dpop.replay",
+        ]  # fmt: skip
+        with client.Redis.from_url(redis.url) as connection:
+            (name,) = connection.keys("guarita:dpop:*")
+            assert 0 < connection.pttl(name) <= 61_000
+        for store in stores:
+            await store.aclose()
 
     asyncio.run(run())
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("how", ["killed", "hanging"])
+def test_a_shared_store_that_is_gone_lets_nobody_through(redis, how):
+    async def run():
+        store = RedisReplayStore(RedisSection(url=redis.url), None, timeout=0.3)
+        verifier = ProofVerifier(replay=store)
+        await verifier.check(request(proof()), TOKEN.encode(), KEY.thumbprint)
+        (redis.pause if how == "hanging" else redis.kill)()
+        for _ in range(3):
+            with pytest.raises(UndecidedError) as caught:
+                await verifier.check(request(proof()), TOKEN.encode(), KEY.thumbprint)
+            assert (caught.value.code, caught.value.status) == ("dpop.replay-unavailable", 503)
+            assert str(redis.port) not in str(caught.value)
+        if how == "hanging":
+            redis.resume()
+        else:
+            redis.start()
+        for _ in range(600):
+            try:
+                await verifier.check(request(proof()), TOKEN.encode(), KEY.thumbprint)
+                break
+            except UndecidedError:
+                await asyncio.sleep(0.05)
+        else:
+            pytest.fail("it is not asked again")
+        await store.aclose()
+
+    asyncio.run(run())
+
+
+@pytest.mark.servers
+def test_a_proof_counts_once_in_all_processes_of_a_service(tmp_path, redis, local_issuer):
+    """As guarita.yaml says: two processes, one Redis, and what becomes of proofs without it."""
+    section = {
+        "redis": {"url": redis.url},
+        "tokens": {
+            "insecure_loopback": True, "dpop": {"replay_store": "redis"},
+            "issuers": [{"issuer": local_issuer.issuer, "audiences": [local_issuer.audience]}],
+        },
+        "access": {"routes": [{"path": "/docs", "methods": ["GET"], "authenticated": True}]},
+    }  # fmt: skip
+    path = tmp_path / "guarita.yaml"
+    path.write_text(json.dumps({"gateway": section}))
+
+    async def docs(request):
+        return PlainTextResponse("docs")
+
+    processes = [
+        TestClient(GatewayMiddleware(Starlette(routes=[Route("/docs", docs)]), Gateway.from_file(path)))
+        for _ in range(2)
+    ]
+    token = local_issuer.mint(cnf={"jkt": KEY.thumbprint})
+
+    def headers():
+        return {"authorization": f"DPoP {token}", "dpop": KEY.proof("GET", "http://testserver/docs", token)}
+
+    with processes[0], processes[1]:
+        once = headers()
+        assert processes[0].get("/docs", headers=once).status_code == 200
+        assert processes[1].get("/docs", headers=once).json()["code"] == "dpop.replay"
+        assert processes[1].get("/docs", headers=headers()).status_code == 200
+        redis.kill()
+        answer = processes[0].get("/docs", headers=headers())
+        assert (answer.status_code, answer.json()["code"]) == (503, "dpop.replay-unavailable")
+        plain = {"authorization": f"Bearer {local_issuer.mint()}"}
+        assert processes[0].get("/docs", headers=plain).status_code == 200, "nobody else needs it"
+    del section["redis"]
+    path.write_text(json.dumps({"gateway": section}))
+    with pytest.raises(UsageError) as caught:
+        Gateway.from_file(path)
+    assert caught.value.code == "dpop.redis"
 
 
 def test_nonces():

@@ -55,6 +55,12 @@ class GatewaySection(Section, frozen=True, kw_only=True):
         list[str],
         Meta(description="Addresses or networks (10.0.0.0/8) whose forwarding headers are believed."),
     ] = msgspec.field(default_factory=list)
+    forwarded: Annotated[
+        Literal["x-forwarded", "rfc7239"],
+        Meta(
+            description="What they write: X-Forwarded-For, -Proto and -Host, or the header Forwarded (RFC 7239)."
+        ),
+    ] = "x-forwarded"
     client_certificate: CertificateSection | None = None
     uncovered: Annotated[
         Literal["warn", "refuse"],

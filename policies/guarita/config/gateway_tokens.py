@@ -100,7 +100,19 @@ class DpopSection(Section, frozen=True, kw_only=True):
         ]
         | None
     ) = None
-    replay_size: Annotated[int, Meta(ge=1_000, le=10_000_000, description="Proofs remembered.")] = 100_000
+    replay_store: Annotated[
+        Literal["memory", "redis"],
+        Meta(
+            description="`memory`: a proof counts once in each process. `redis`: once in all, by `gateway.redis`, and "
+            "nobody is let in by a proof while it is gone."
+        ),
+    ] = "memory"
+    replay_size: Annotated[int, Meta(ge=1_000, le=10_000_000, description="Proofs remembered in memory.")] = (
+        100_000
+    )
+    replay_timeout: Annotated[
+        float, Meta(gt=0, le=10, description="Seconds that a request waits for Redis.")
+    ] = 0.5
 
     def __post_init__(self) -> None:
         if self.nonce_secret is not None and not self.nonce:

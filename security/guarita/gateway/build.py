@@ -33,7 +33,11 @@ def built(path: Path) -> Gateway:
     folder = path.absolute().parent
     policy = PolicyFile(path)
     tokens = token_parts(
-        section.tokens, folder, realm=section.realm, opaque_elsewhere=section.api_keys is not None
+        section.tokens,
+        folder,
+        realm=section.realm,
+        opaque_elsewhere=section.api_keys is not None,
+        redis=section.redis,
     )
     authenticators: list[Authenticator] = [*tokens.authenticators]
     if section.api_keys is not None:
@@ -83,6 +87,7 @@ def built(path: Path) -> Gateway:
         ],
         closing=[
             *([limits.aclose] if limits else []),
+            *([tokens.replay.aclose] if tokens.replay else []),
             *([revocations.aclose] if revocations else []),
             *([reporter.aclose] if isinstance(reporter, _Recorded) else []),
         ],
@@ -98,13 +103,18 @@ def built(path: Path) -> Gateway:
 def _proxies(section: GatewaySection) -> Proxies:
     said = section.client_certificate
     if said is None:
-        return Proxies(section.proxies)
+        return Proxies(section.proxies, rfc7239=section.forwarded == "rfc7239")
     readers = {
         "rfc9440": certificates.of_client_cert,
         "pem": certificates.of_escaped_pem,
         "xfcc": certificates.of_xfcc,
     }
-    return Proxies(section.proxies, certificate_header=said.header, certificate=readers[said.form])
+    return Proxies(
+        section.proxies,
+        certificate_header=said.header,
+        certificate=readers[said.form],
+        rfc7239=section.forwarded == "rfc7239",
+    )
 
 
 def _telling(file: PolicyFile) -> Callable[[], AccessPolicy]:

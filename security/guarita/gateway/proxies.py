@@ -7,6 +7,7 @@ import ipaddress
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from guarita.gateway import forwarded
 from guarita.gateway.interface import Headers
 from guarita.gateway.refusal import RefusalError
 
@@ -51,8 +52,12 @@ class Proxies:
         *,
         certificate_header: str = "",
         certificate: Callable[[bytes], str] = lambda _: "",
+        rfc7239: bool = False,
     ) -> None:
         """`declared` are addresses or networks (`10.0.0.0/8`). Raises ValueError for what is neither.
+
+        With `rfc7239` they write `Forwarded`, and `X-Forwarded-*` otherwise. The other kind they may hand through from
+        anybody, so that it counts for nothing, and ends the request where it says something else.
 
         `certificate_header` is where they hand on the client's certificate, and `certificate` reads its
         thumbprint. They must overwrite the client's own header of that name.
@@ -61,6 +66,7 @@ class Proxies:
         """Headers that only a declared proxy may send."""
         self._certificate_header = certificate_header.lower().encode()
         self._certificate = certificate
+        self._rfc7239 = rfc7239
         self._networks: tuple[Network, ...] = tuple(ipaddress.ip_network(item) for item in declared)
         self.trusts = functools.lru_cache(maxsize=1024)(self._trusts)
 
@@ -88,12 +94,49 @@ class Proxies:
                 "a peer that is no declared proxy sends a forwarding header",
                 hint="declare the proxy in gateway.proxies, or let it drop the client's headers",
             )
-        return Origin(
-            client=self._client(said, peer),
-            scheme=_single(said, b"x-forwarded-proto", {"http", "https", "ws", "wss"}) or scheme,
-            host=_single(said, b"x-forwarded-host") or host,
-            certificate=self._thumbprint(said),
+        client, said_scheme, said_host = (
+            self._by_rfc7239(said, peer) if self._rfc7239 else self._by_older(said, peer)
         )
+        return Origin(client, said_scheme or scheme, said_host or host, self._thumbprint(said))
+
+    def _by_older(self, said: Headers, peer: str) -> tuple[str, str, str]:
+        """Client, scheme and host by `X-Forwarded-*`; the latter two are empty where nobody says them."""
+        if any(name == b"forwarded" for name, _ in said):
+            # Which of them the proxy wrote cannot be told.
+            raise PeerError(
+                "request.forwarded",
+                "the header Forwarded is not read here",
+                hint="`gateway.forwarded: rfc7239` where the proxies write it, or let them drop the client's",
+            )
+        return (
+            self._client(said, peer),
+            _single(said, b"x-forwarded-proto", {"http", "https", "ws", "wss"}),
+            _single(said, b"x-forwarded-host"),
+        )
+
+    def _by_rfc7239(self, said: Headers, peer: str) -> tuple[str, str, str]:
+        """The same by `Forwarded`, from our end on, as far as the one who wrote an element is declared."""
+        try:
+            hops = forwarded.parse([value for name, value in said if name == b"forwarded"])
+        except forwarded.ForwardedError as error:
+            raise PeerError("request.forwarded", f"the header Forwarded: {error}") from error
+        client, scheme, host = peer, "", ""
+        for hop in reversed(hops):
+            if not self.trusts(client):
+                break
+            if not hop.client:
+                raise PeerError("request.forwarded", "a declared proxy does not say who asked it")
+            client, scheme, host = hop.client, hop.scheme or scheme, hop.host or host
+        older = (
+            self._client(said, peer),
+            _single(said, b"x-forwarded-proto", {"http", "https", "ws", "wss"}),
+            _single(said, b"x-forwarded-host"),
+        )
+        if any(name == b"x-forwarded-for" for name, _ in said) and older[0] != client:
+            raise _contradicts()
+        if (older[1] and older[1] != scheme) or (older[2] and older[2] != host):
+            raise _contradicts()
+        return client, scheme, host
 
     def _thumbprint(self, said: Headers) -> str:
         found = [value for name, value in said if name == self._certificate_header and value]
@@ -102,9 +145,6 @@ class Proxies:
         return self._certificate(found[0]) if found else ""
 
     def _client(self, said: Headers, peer: str) -> str:
-        if any(name == b"forwarded" for name, _ in said):
-            # RFC 7239 beside the older headers: which of them the proxy wrote cannot be told.
-            raise PeerError("request.forwarded", "the header Forwarded is not read here; use X-Forwarded-For")
         chain = [
             item.strip()
             for name, value in said
@@ -117,6 +157,10 @@ class Proxies:
                 break
             client = _address(hop)
         return client
+
+
+def _contradicts() -> PeerError:
+    return PeerError("request.forwarded", "Forwarded and X-Forwarded-* say different things")
 
 
 def _address(hop: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 from urllib.parse import quote
 
 from guarita.gateway.asgi.types import Scope
@@ -59,6 +60,7 @@ def request_of(scope: Scope, proxies: Proxies) -> Request:
     peer = (scope.get("client") or ("", 0))[0] or ""
     host = next((value.decode("latin-1") for name, value in headers if name == b"host"), "")
     origin = proxies.origin(headers, peer=peer, scheme=scope.get("scheme", "http"), host=host)
+    tls = (scope.get("extensions") or {}).get("tls")
     return Request(
         method=method,
         path=path,
@@ -67,9 +69,20 @@ def request_of(scope: Scope, proxies: Proxies) -> Request:
         host=origin.host,
         query=scope.get("query_string", b""),
         client=origin.client,
-        certificate=origin.certificate,
+        # The certificate of a proxy's connection is the proxy's own, and not the client's.
+        certificate=origin.certificate if tls is None or proxies.trusts(peer) else _presented(tls),
         websocket=scope["type"] == "websocket",
     )
+
+
+def _presented(tls: Mapping[str, Any]) -> str:
+    """`x5t#S256` of the client's certificate by the server's own TLS (ASGI TLS Extension 0.2), where it verified one."""
+    chain = tuple(tls.get("client_cert_chain") or ())
+    if not chain or tls.get("client_cert_error") is not None:
+        return ""
+    from guarita.gateway.oauth.certificates import of_pem  # noqa: PLC0415  # heavy, and only where a client has one
+
+    return of_pem(chain[0])
 
 
 def judge_headers(headers: Headers) -> None:

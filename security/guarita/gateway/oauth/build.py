@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from guarita.config.gateway_access import steps
+from guarita.config.gateway_limits import RedisSection
 from guarita.config.gateway_tokens import (
     DpopSection,
     IntrospectionSection,
@@ -28,7 +29,7 @@ from guarita.gateway.oauth.discovery import Discovery
 from guarita.gateway.oauth.dpop import ProofBounds, ProofVerifier
 from guarita.gateway.oauth.introspection import IntrospectionAuthenticator, IntrospectionBounds
 from guarita.gateway.oauth.nonces import Nonces
-from guarita.gateway.oauth.replay import MemoryReplayStore, ReplayStore
+from guarita.gateway.oauth.replay import MemoryReplayStore, RedisReplayStore, ReplayStore
 from guarita.gateway.oauth.resource import ProtectedResource
 from guarita.gateway.oauth.secret import reader
 from guarita.gateway.outbound import Outbound
@@ -46,6 +47,8 @@ class TokenParts:
     """To be warmed at start-up, and watched for keys that are withdrawn."""
     resource: ProtectedResource | None
     challenger: Challenger
+    replay: ReplayStore | None
+    """Where used DPoP proofs are remembered, to be closed at the end."""
 
 
 def token_parts(
@@ -54,17 +57,17 @@ def token_parts(
     *,
     realm: str = "guarita",
     opaque_elsewhere: bool = False,
-    replay: ReplayStore | None = None,
+    redis: RedisSection | None = None,
     now: Callable[[], float] = time.time,
 ) -> TokenParts:
     """Build what the section says; relative paths go from `folder`. Asks nobody yet.
 
-    With `opaque_elsewhere` some other authenticator knows tokens that are no JWT (API keys). `replay` is the
-    store of used DPoP proofs that processes share. Raises UsageError `gateway.endpoint`, `gateway.issuer`,
-    `gateway.secret`.
+    With `opaque_elsewhere` some other authenticator knows tokens that are no JWT (API keys). Raises UsageError
+    `gateway.endpoint`, `gateway.issuer`, `gateway.secret`, `dpop.redis`, and for Redis' extra.
     """
     ca_file = None if section.ca_file is None else str(folder / section.ca_file)
     outbound = Outbound(timeout=section.timeout, insecure_loopback=section.insecure_loopback, ca_file=ca_file)
+    replay = None if section.dpop is None else _replay(section.dpop, redis, folder)
     proofs = None if section.dpop is None else _proofs(section.dpop, folder, replay, now)
     binding = Binding(proofs, required=section.require_bound)
     resource = _resource(section)
@@ -105,7 +108,7 @@ def token_parts(
                 **_asking(section.introspection),
             )
         )
-    return TokenParts(tuple(made), tuple(sources.values()), resource, challenger)
+    return TokenParts(tuple(made), tuple(sources.values()), resource, challenger, replay)
 
 
 def _trust(issuer: IssuerSection) -> Trust:
@@ -164,6 +167,16 @@ def _asking(section: IntrospectionSection) -> dict[str, Any]:
     }
 
 
+def _replay(section: DpopSection, redis: RedisSection | None, folder: Path) -> ReplayStore:
+    if section.replay_store == "memory":
+        return MemoryReplayStore(size=section.replay_size)
+    if redis is None:
+        raise UsageError(
+            "dpop.redis", "gateway.tokens.dpop: there is no gateway.redis in which to remember used proofs"
+        )
+    return RedisReplayStore(redis, folder, timeout=section.replay_timeout)
+
+
 def _proofs(
     section: DpopSection, folder: Path, replay: ReplayStore | None, now: Callable[[], float]
 ) -> ProofVerifier:
@@ -177,7 +190,7 @@ def _proofs(
     return ProofVerifier(
         algorithms=section.algorithms,
         bounds=ProofBounds(max_age=section.max_age, leeway=section.leeway),
-        replay=replay or MemoryReplayStore(size=section.replay_size),
+        replay=replay,
         nonces=nonces,
         now=now,
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import hashlib
 import re
 from typing import Final
@@ -44,6 +45,15 @@ def of_der(der: bytes) -> str:
     return encoded(hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest())
 
 
+@functools.lru_cache(maxsize=1_024)
+def of_pem(pem: str) -> str:
+    """`x5t#S256` of a certificate as PEM. Raises CertificateError."""
+    try:
+        return of_der(x509.load_pem_x509_certificate(pem.encode()).public_bytes(Encoding.DER))
+    except ValueError as error:
+        raise CertificateError from error
+
+
 def of_client_cert(value: bytes) -> str:
     """From `Client-Cert` (RFC 9440 section 2.2): a byte sequence of RFC 8941. Raises CertificateError."""
     found = _BYTES.fullmatch(value.strip()) if len(value) <= MAX_HEADER else None
@@ -67,10 +77,7 @@ def of_escaped_pem(value: bytes) -> str:
         pem = b"-----BEGIN CERTIFICATE-----\n" + pem.strip() + b"\n-----END CERTIFICATE-----\n"
     if not _ONE.fullmatch(pem):
         raise CertificateError
-    try:
-        return of_der(x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER))
-    except ValueError as error:
-        raise CertificateError from error
+    return of_pem(pem.decode("ascii"))
 
 
 def of_xfcc(value: bytes) -> str:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import abc
+import asyncio
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Final
 
+from guarita.config.gateway_limits import RedisSection
 from guarita.gateway.refusal import UndecidedError
+from guarita.gateway.shared import Circuit, connection_pool
+
+_PREFIX: Final = b"guarita:dpop:"
 
 
 class ReplayStore(abc.ABC):
@@ -20,6 +26,9 @@ class ReplayStore(abc.ABC):
 
         Raises UndecidedError `dpop.replay-unavailable` where that cannot be known.
         """
+
+    async def aclose(self) -> None:  # noqa: B027  # memory holds nothing to let go of
+        """Let go of connections."""
 
 
 class MemoryReplayStore(ReplayStore):
@@ -54,29 +63,38 @@ class MemoryReplayStore(ReplayStore):
         return len(self._used)
 
 
-class RedisClient(Protocol):
-    """What is used of `redis.asyncio.Redis`."""
-
-    async def set(self, name: Any, value: Any, *, px: int, nx: bool) -> Any:
-        """SET name value PX px NX: something true when it was set."""
-
-
 class RedisReplayStore(ReplayStore):
     """In a Redis that several processes share. Its loss is an outage, and lets nobody through."""
 
-    def __init__(self, client: RedisClient, *, prefix: str = "guarita:dpop:") -> None:
-        """The client brings its own bounds on time."""
-        self._client = client
-        self._prefix = prefix.encode()
+    def __init__(self, section: RedisSection, folder: Path, *, timeout: float = 0.5) -> None:
+        """`timeout` is in seconds, for each step. Raises as `connection_pool`."""
+        from redis.asyncio import Redis  # noqa: PLC0415  # needs an extra
+
+        self._timeout = timeout
+        self._circuit = Circuit()
+        self._client = Redis(connection_pool=connection_pool(section, folder, timeout=timeout))
 
     async def first_use(self, key: bytes, seconds: float) -> bool:
         """As the interface says."""
+        from redis import RedisError  # noqa: PLC0415
+
+        if not self._circuit.may_ask():
+            raise _gone()
         try:
-            answer = await self._client.set(
-                self._prefix + key.hex().encode(), b"1", px=int(seconds * 1000) + 1, nx=True
-            )
-        except Exception as error:  # whatever the client's library calls it: it cannot be known
-            raise UndecidedError(
-                "dpop.replay-unavailable", "the store of used proofs cannot be asked"
-            ) from error
+            async with asyncio.timeout(self._timeout):
+                name = _PREFIX + key.hex().encode()
+                answer = await self._client.set(name, b"1", px=int(seconds * 1000) + 1, nx=True)
+        except (RedisError, OSError) as error:  # a timeout is an OSError
+            self._circuit.failed()
+            raise _gone() from error
+        self._circuit.worked()
         return bool(answer)
+
+    async def aclose(self) -> None:
+        """Let go of connections."""
+        await self._client.aclose()
+        await self._client.connection_pool.disconnect()
+
+
+def _gone() -> UndecidedError:
+    return UndecidedError("dpop.replay-unavailable", "the store of used proofs cannot be asked")
