@@ -17,6 +17,7 @@ SUMMARIES = {
     "audit": "Read, verify and prove the audit ledger.",
     "gateway": "Decide who may call what: policy, keys, revocation.",
     "init": "Write a starting guarita.yaml that fits the tree.",
+    "pii": "Find personal data in documents, and handle it by policy.",
     "rotate": "Rotate secrets without a failed login: plan, run, status, resume, rollback.",
     "scan": "Scan a tree, judge it by one policy, pass or fail.",
     "seal": "Seal Secrets so that they may stand in Git.",

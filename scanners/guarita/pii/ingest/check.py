@@ -6,7 +6,6 @@ import contextlib
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
@@ -106,26 +105,23 @@ class Check:
             read = msgspec.structs.replace(read, code=error.code, error=error.message, hint=error.hint or "")
         return self._judged(read)
 
-    def redacted(self, outcome: Outcome, target: Path | None) -> Outcome:
-        """The outcome with the redacted document, or a stricter one where it cannot be had clean."""
-        with contextlib.ExitStack() as stack:
-            target_file = stack.enter_context(Target(target))
-            with self._parts.readers.reader() as reader:
-                done = self._rounds(reader, target_file, stack)
-            if isinstance(done, Reason):
-                return msgspec.structs.replace(
-                    outcome,
-                    decision=outcome.decision.stricter(done.decision),
-                    reasons=(done, *outcome.reasons),
-                )
-            self._output = self._parts.keys.document(self._tenant, digest_of(target_file.descriptor))
-            done = msgspec.structs.replace(done, **target_file.finished())
-            reason = Reason(
-                code="pii.redacted",
-                text=f"redacted in {done.edits} places, read again and found clean",
-                decision=Decision.REDACT,
+    def redacted(self, outcome: Outcome, target: Target) -> Outcome:
+        """The outcome with the redacted document written to `target`, or a stricter one where it cannot be had clean."""
+        with contextlib.ExitStack() as stack, self._parts.readers.reader() as reader:
+            done = self._rounds(reader, target, stack, outcome.name)
+        if isinstance(done, Reason):
+            return msgspec.structs.replace(
+                outcome,
+                decision=outcome.decision.stricter(done.decision),
+                reasons=(done, *outcome.reasons),
             )
-            return msgspec.structs.replace(outcome, redacted=done, reasons=(reason, *outcome.reasons))
+        self._output = self._parts.keys.document(self._tenant, digest_of(target.descriptor))
+        reason = Reason(
+            code="pii.redacted",
+            text=f"redacted in {done.edits} places, read again and found clean",
+            decision=Decision.REDACT,
+        )
+        return msgspec.structs.replace(outcome, redacted=done, reasons=(reason, *outcome.reasons))
 
     def finished(self, outcome: Outcome, run: str | None, given: Source) -> Outcome:
         """The outcome with its place in the ledger; the subject index learns of the document after that."""
@@ -245,10 +241,13 @@ class Check:
             unread=read.unread,
         )
 
-    def _rounds(self, reader: Reader, target: Target, stack: contextlib.ExitStack) -> Redacted | Reason:
+    def _rounds(
+        self, reader: Reader, target: Target, stack: contextlib.ExitStack, name: str
+    ) -> Redacted | Reason:
         """Redact, read again, and redact what is found then; a few times at most."""
         given = self._content.descriptor
         edits, removed = 0, dict[str, int]()
+        reading = msgspec.structs.replace(self._order("inspect"), name=name, source="", values=False)
         for number in range(1, ROUNDS + 1):
             if number > 1:
                 given = stack.enter_context(target.spare())
@@ -260,7 +259,7 @@ class Check:
             removed = {kind: removed.get(kind, 0) + count for kind, count in done.removed.items()} | {
                 kind: count for kind, count in removed.items() if kind not in done.removed
             }
-            again = self._read(reader, msgspec.structs.replace(self._order("inspect"), values=False), [into])
+            again = self._read(reader, reading, [into])
             if again.code:
                 return self._unredacted(again)
             left = {kind: count for kind, count in again.decisions.items() if kind != Decision.ALLOW.value}

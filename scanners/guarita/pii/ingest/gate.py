@@ -22,6 +22,7 @@ from guarita.pii.handling import Decision
 from guarita.pii.ingest.check import Check, Index, Parts, Pseudonyms
 from guarita.pii.ingest.interface import Outcome
 from guarita.pii.ingest.opened import Content, opened
+from guarita.pii.ingest.target import Target
 from guarita.pii.keys import Keyring
 from guarita.pii.reading import Readers, Setup
 
@@ -64,6 +65,15 @@ class IngestGate:
             index=index,
             clock=clock,
         )
+
+    @property
+    def section(self) -> PiiSection:
+        """The settings that it works by."""
+        return self._parts.section
+
+    def stop(self) -> None:
+        """End what is being read; its callers get ProcessError `process.stopped`."""
+        self._parts.readers.stop()
 
     def __enter__(self) -> Self:
         return self
@@ -119,9 +129,15 @@ class IngestGate:
         with opened(given) as descriptor:
             check = Check(self._parts, given.name, Content(descriptor), tenant=tenant, source=source)
             outcome = check.outcome()
-            if (redact or redact_to is not None) and outcome.decision is Decision.REDACT:
-                outcome = check.redacted(outcome, redact_to)
-            return check.finished(outcome, run, given)
+            if not (redact or redact_to) or outcome.decision is not Decision.REDACT:
+                return check.finished(outcome, run, given)
+            with Target(redact_to) as target:
+                outcome = check.finished(check.redacted(outcome, target), run, given)
+                if outcome.redacted is None:
+                    return outcome
+                # It is given out when that is on record, and not before.
+                redacted = msgspec.structs.replace(outcome.redacted, **target.finished())
+                return msgspec.structs.replace(outcome, redacted=redacted)
 
 
 def policy_digest(section: PiiSection) -> str:

@@ -60,6 +60,12 @@ class Target:
         finally:
             os.close(copied)
 
+    def append(self, piece: bytes) -> None:
+        """Write more."""
+        view = memoryview(piece)
+        while view:
+            view = view[os.write(self.descriptor, view) :]
+
     def emptied(self) -> int:
         """The file with nothing in it."""
         os.ftruncate(self.descriptor, 0)

@@ -139,9 +139,13 @@ class Readers:
         finally:
             self._free.put(reader)
 
-    def close(self) -> None:
-        """End all workers; who is waiting for one of them gets `process.stopped`."""
+    def stop(self) -> None:
+        """End what is being read; who waits for it gets `process.stopped`. Nothing is read after that."""
         self._stop.set()
+
+    def close(self) -> None:
+        """End all workers, and whatever they read."""
+        self.stop()
         for _ in self._all:
             self._free.get().close()
         self._scratch.cleanup()

@@ -36,6 +36,7 @@ from guarita.process.serving import Channel
 
 BATCH: Final = 500
 """Findings in one message."""
+_WORDS: Final = frozenset({"PII_PERSON", "PII_ADDRESS", "PII_LOCATION"})
 TENANTS: Final = 8
 """Tenants whose detectors are kept."""
 
@@ -176,10 +177,13 @@ class _Task:
         parts: list[str] = []
         at = 0
         for detection in self._detector.detect(text):
-            if detection.confidence == "low" and not detection.suspect:
+            value = text[detection.start : detection.end]
+            doubtful = detection.confidence == "low" and not detection.suspect
+            # A model reads sentences; of a file's name it knows what looks like a whole name.
+            if doubtful or (detection.entity in _WORDS and " " not in value):
                 continue
             if counts:
-                self._add_one(detection, text[detection.start : detection.end], label="name")
+                self._add_one(detection, value, label="name")
             parts += (name[at : detection.start], f"[{short_name(detection.entity)}]")
             at = detection.end
         return "".join((*parts, name[at:]))

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 from typing import ClassVar
 
+from guarita.pii.documents.claims import is_document
 from guarita.pii.entities import title
 from guarita.pii.reading import Found, Order, Read, Reader, Setup
 from guarita.pii.reading.interface import MOST, OnFound
@@ -15,7 +16,6 @@ from guarita.policy.gate.finding import Finding, Location
 from guarita.policy.severity import load_table
 from guarita.scan.interface import SCANNED, Outcome, ScanJob, Scanner, ScannerError, ScanResult, TreeFile
 from guarita.scan.process import scanner_errors
-from guarita.scan.scanners.documents.claims import is_document
 from guarita.scan.scanners.perfile import PerFile
 
 FILE_TIMEOUT = 60.0
@@ -33,7 +33,7 @@ class DocumentsScanner(Scanner):
     summary: ClassVar[str] = "personal data in documents, Brazilian and European"
 
     def claims(self, file: TreeFile) -> bool:
-        return is_document(file)
+        return is_document(file.name, file.head)
 
     def version(self) -> str:
         try:

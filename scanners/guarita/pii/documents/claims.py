@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from guarita.scan.interface import TreeFile
-
 ENDINGS: Final = frozenset(
     {
         ".csv",
@@ -48,11 +46,11 @@ _OPEN_DOCUMENT: Final = b"mimetypeapplication/vnd.oasis.opendocument."
 _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
-def is_document(file: TreeFile) -> bool:
-    """Whether a file is a document. A PDF or office file is one under any name."""
-    if file.suffix in ENDINGS:
-        return _NOT_DOCUMENTS.fullmatch(file.name) is None
-    head = file.head
+def is_document(name: str, head: bytes) -> bool:
+    """Whether a file is a document, by its name and first bytes. A PDF or office file is one under any name."""
+    stem, dot, ending = name.rpartition(".")
+    if stem and dot + ending.lower() in ENDINGS:
+        return _NOT_DOCUMENTS.fullmatch(name) is None
     if head.startswith((b"%PDF-", _OLE)):
         return True
     return head.startswith(b"PK\x03\x04") and (

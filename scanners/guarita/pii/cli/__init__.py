@@ -1,0 +1,17 @@
+"""`guarita pii`: documents checked and redacted, people found in them, pseudonyms turned back."""
+
+from __future__ import annotations
+
+import click
+
+from guarita.pii.cli.redact import redact
+from guarita.pii.cli.scan import scan
+
+
+@click.group()
+def pii() -> None:
+    """Find personal data in documents, and handle it by policy."""
+
+
+for command in (scan, redact):
+    pii.add_command(command)
