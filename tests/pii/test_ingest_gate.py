@@ -1,5 +1,6 @@
 """The gate by its public door: decisions, reasons, places, redacted documents, the record, and what fails closed."""
 
+import datetime as dt
 import json
 import os
 import signal
@@ -15,7 +16,7 @@ from guarita.config.pii import PiiSection
 from guarita.config.pii_handling import HandlingRule, HandlingSection, ReadingSection
 from guarita.errors import GuaritaError, UsageError
 from guarita.pii import DocumentError, Source
-from guarita.pii.handling import Decision
+from guarita.pii.handling import DataClass, Decision, class_of
 from guarita.pii.ingest import IngestGate
 from guarita.pii.ingest.opened import Content
 from guarita.pii.keys import Keyring
@@ -355,3 +356,21 @@ def test_a_gate_is_one_processs(gate):
             os._exit(0 if error.code == "pii.forked-process" else 1)
         os._exit(2)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_every_type_has_a_class_of_its_own_and_a_childs_birth_is_a_childs():
+    from guarita.pii.entities import SENSITIVE, TITLES
+
+    assert {name for name in TITLES if class_of(name) is DataClass.OTHER} == set()
+    assert {name for name in TITLES if class_of(name) is DataClass.SENSITIVE} == set(SENSITIVE)
+    today = dt.date(2026, 11, 25)
+    for value, expected in (
+        ("25/11/2008", DataClass.PERSON),
+        ("26/11/2008", DataClass.CHILDREN),
+        ("2015-03-01", DataClass.CHILDREN),
+        ("11/26/2008", DataClass.CHILDREN),
+        ("03/04/1980", DataClass.PERSON),
+        ("nascido em 2010", DataClass.CHILDREN),
+        ("31/02/1999", DataClass.PERSON),
+    ):
+        assert class_of("PII_DATE_OF_BIRTH", value, today=today) is expected, value

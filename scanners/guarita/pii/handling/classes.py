@@ -14,8 +14,8 @@ class DataClass(enum.Enum):
     """A class of data that a rule can name."""
 
     SENSITIVE = "sensitive"
-    """Race or ethnicity, religion, politics, union, health, sex life, genetics, biometrics: LGPD art. 5 II and 11,
-    GDPR art. 9."""
+    """Race or ethnicity, religion, politics, union, health, sex life, genetics, biometrics (LGPD art. 5 II and 11, GDPR
+    art. 9), and convictions (GDPR art. 10)."""
     CHILDREN = "children"
     """About somebody under 18: LGPD art. 14; GDPR art. 8 leaves the age, 13 to 16, to each country."""
     CREDENTIAL = "credential"
@@ -42,22 +42,23 @@ ADULT: Final = 18
 _CLASSES: Final[Mapping[DataClass, tuple[str, ...]]] = MappingProxyType(
     {
         DataClass.SENSITIVE: (
-            "BIOMETRIC*", "CNS", "DISABILITY*", "ETHNIC*", "GENETIC*", "HEALTH*", "MEDICAL*", "NRP", "POLITIC*", "RACE*",
-            "RACIAL*", "RELIGIO*", "SENSITIVE*", "SEX*", "TRADE_UNION*", "UNION*",
+            "BIOMETRIC*", "CRIMINAL*", "DISABILITY*", "ETHNIC*", "GENETIC*", "HEALTH*", "MEDICAL*", "NRP", "POLITIC*",
+            "RACE*", "RACIAL*", "RELIGIO*", "SENSITIVE*", "SEX*", "TRADE_UNION*", "UNION*",
         ),
         DataClass.CHILDREN: ("CHILD*", "MINOR*"),
-        DataClass.CREDENTIAL: ("API_KEY*", "CREDENTIAL*", "CRYPTO*", "PASSWORD*", "SECRET*", "TOKEN*"),
+        DataClass.CREDENTIAL: ("API_KEY*", "CREDENTIAL*", "PASSWORD*", "SECRET*", "TOKEN*"),
         DataClass.FINANCIAL: (
-            "ABA_ROUTING*", "ACCOUNT*", "BANK*", "CREDIT_CARD", "CVV", "IBAN", "PIX*", "SWIFT*", "US_BANK*",
+            "ABA_ROUTING*", "ACCOUNT*", "BANK*", "CREDIT_CARD", "CRYPTO*", "CVV", "IBAN", "PIX*", "SWIFT*", "US_BANK*",
         ),
         DataClass.IDENTIFIER: (
-            "CNH", "CPF", "*DRIVER_LICENSE", "ID_NUMBER", "*ITIN", "*NIF", "*NIE", "*NHS", "*NINO", "*PASSPORT*", "PIS",
-            "RENAVAM", "RG", "*SSN", "TITULO_ELEITOR", "*TAX_ID", "*VAT*",
+            "CNH", "CNS", "COURT_CASE", "CPF", "*DNI", "*DRIVER_LICENSE", "*FISCAL_CODE", "ID_NUMBER", "*ITIN", "*NIE",
+            "*NIF", "*NHS", "*NINO", "*NIR", "*PASSPORT*", "PIS", "PROFESSIONAL_REGISTER", "RENAVAM", "RG", "*SSN",
+            "TITULO_ELEITOR", "*TAX_ID", "*VAT*", "VEHICLE_PLATE",
         ),
         DataClass.CONTACT: ("ADDRESS", "CEP", "EMAIL", "LOCATION", "PHONE", "*POSTCODE", "STREET*", "ZIP*"),
         DataClass.PERSON: ("AGE", "DATE_OF_BIRTH", "BIRTH*", "NAME*", "PERSON", "TITLE", "USERNAME"),
         DataClass.ORGANISATION: ("CNPJ", "ORGANIZATION", "ORGANISATION"),
-        DataClass.ONLINE: ("DEVICE*", "IMEI", "IP_ADDRESS", "MAC*", "PLATE*", "URL", "VIN"),
+        DataClass.ONLINE: ("DEVICE*", "IMEI", "IP_ADDRESS", "MAC*", "URL", "VIN"),
     }
 )  # fmt: skip
 _BY_NAME: Final = tuple(

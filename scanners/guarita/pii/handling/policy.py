@@ -18,7 +18,7 @@ BUILTIN: Final = (
         name="builtin-sensitive",
         classes=["sensitive"],
         decision="block",
-        basis="LGPD art. 11; GDPR art. 9",
+        basis="LGPD art. 11; GDPR art. 9 and 10",
     ),
     HandlingRule(
         name="builtin-children", classes=["children"], decision="block", basis="LGPD art. 14; GDPR art. 8"
