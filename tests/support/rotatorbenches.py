@@ -23,6 +23,7 @@ from rotating import vault_at
 from guarita.config.rotation_engines import AppRoleSecret, PkiSecret, RewrapSection, TransitSecret
 from guarita.config.rotation_jwt import JwtSecret, KeySetPlace
 from guarita.config.rotation_redis import RedisAdminSection, RedisSecret
+from guarita.config.rotation_secrets import KvSecret
 from guarita.rotation.errors import FencedOutError
 from guarita.rotation.interface import ADOPTED, Fence
 from guarita.rotation.parts import Parts
@@ -168,6 +169,15 @@ class Bench:
         self.rotator.close()
         self.vault.close()
         self.root.adapter.close()
+
+
+class KvBench(Bench):
+    """A value that no server knows."""
+
+    kind = "kv"
+
+    def prepare(self):
+        return KvSecret(vault=f"secret/{self.mark}")
 
 
 class AppRoleBench(Bench):

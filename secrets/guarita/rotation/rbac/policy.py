@@ -10,7 +10,7 @@ from guarita.config.rotation_base import PlaceSource
 from guarita.config.rotation_engines import AppRoleSecret, PkiSecret, TransitSecret
 from guarita.config.rotation_jwt import JwtSecret
 from guarita.config.rotation_redis import RedisSecret
-from guarita.config.rotation_secrets import PostgresSecret, SecretSection
+from guarita.config.rotation_secrets import KvSecret, PostgresSecret, SecretSection
 
 
 class Grant(NamedTuple):
@@ -50,7 +50,9 @@ def _needed(section: RotationSection) -> Iterator[Grant]:
             _kv(f"{state}/journal/{name}"), ("create", "read", "update"), f"{name}: journal and staged values"
         )
         why = f"{name}: journal and staged values"
-        yield Grant(_kv(f"{state}/staged/{name}/*"), ("create", "read", "update"), why)
+        # A target's answer (an accessor, a certificate, when it was made) is added to what is staged.
+        completed = () if isinstance(secret, KvSecret | PostgresSecret) else ("update",)
+        yield Grant(_kv(f"{state}/staged/{name}/*"), ("create", "read", *completed), why)
         yield Grant(_kv(f"{state}/staged/{name}/*", "metadata"), ("delete", "list"), why)
         if place := getattr(secret, "vault", None):
             why = f"{name}: where its value is published"
@@ -62,6 +64,10 @@ def _needed(section: RotationSection) -> Iterator[Grant]:
 
 def _of_kind(name: str, secret: SecretSection) -> Iterator[Grant]:
     match secret:
+        case KvSecret():
+            why = f"{name}: where its value is published"
+            yield Grant(_kv(secret.vault, "delete"), ("update",), why)
+            yield Grant(_kv(secret.vault, "undelete"), ("update",), why)
         case AppRoleSecret():
             yield from _approle(name, secret)
         case PkiSecret():
@@ -77,8 +83,6 @@ def _of_kind(name: str, secret: SecretSection) -> Iterator[Grant]:
             yield from _sources(name, secret.admin.password)
         case PostgresSecret():
             yield from _sources(name, secret.admin.password, *(pooler.password for pooler in secret.poolers))
-        case _:
-            pass  # what is published is all there is
 
 
 def _approle(name: str, secret: AppRoleSecret) -> Iterator[Grant]:
