@@ -243,7 +243,7 @@ def test_a_template_that_somebody_puts_back_is_drift(kube, play):
         kube.cluster.converged(consumer, "r1")
 
 
-def test_a_template_that_no_longer_takes_the_secret_is_drift(kube, play):
+def test_a_template_that_no_longer_takes_the_secret_is_looked_up_again(kube, play):
     play(lambda pod: Behaviour, kubeing.deployment(kube.namespace, replicas=1))
     consumer = kube.consumer()
     kube.patch(
@@ -251,7 +251,7 @@ def test_a_template_that_no_longer_takes_the_secret_is_drift(kube, play):
         "web",
         {"spec": {"template": {"spec": {"containers": [{"name": "app", "image": "x:1"}]}}}},
     )
-    with pytest.raises(DriftError, match="no longer refers"):
+    with pytest.raises(NotYetError, match="no longer refers"):
         kube.cluster.point(consumer, "r1", kube.fences.next())
 
 

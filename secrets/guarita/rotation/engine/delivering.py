@@ -47,20 +47,18 @@ def _moved(
 ) -> Sequence[Proof]:
     cluster, restarts = job.cluster(supply), job.tools.restarts
     proofs = []
-    if consumer.rotation != rotation:
-        if not restarts.take(consumer):
-            raise NotYetError(
-                "rotation.restarts-bound", f"{consumer}: waits until others have restarted", delay=2.0
-            )
-        try:
-            if canary and rotation is not None:
-                proofs.append(cluster.canary(consumer, rotation, fence))
-            cluster.point(consumer, rotation, fence)
-        except RolloutFailedError:
-            restarts.free(consumer)
-            raise
-        job.tools.say(f"{job.subject.name}: restarting {consumer}")
+    if not restarts.take(consumer):
+        raise NotYetError(
+            "rotation.restarts-bound", f"{consumer}: waits until others have restarted", delay=2.0
+        )
+    moves = consumer.rotation != rotation
     try:
+        if moves and canary and rotation is not None:
+            proofs.append(cluster.canary(consumer, rotation, fence))
+        # Also where it points there already: the token that this leaves keeps a late runner from pointing elsewhere.
+        cluster.point(consumer, rotation, fence)
+        if moves:
+            job.tools.say(f"{job.subject.name}: restarting {consumer}")
         proofs.append(cluster.converged(consumer, rotation))
     except RolloutFailedError:
         restarts.free(consumer)

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from guarita.rotation.errors import DriftError, NotYetError, PermanentError
+from guarita.rotation.errors import DriftError, NotYetError
 from guarita.rotation.interface import Consumer, Fence, Proof
 from guarita.rotation.kube.api import AmbiguousError, Api, ConflictError, Object
 from guarita.rotation.kube.change import Operation, change, put, remove, replace
@@ -21,7 +21,6 @@ from guarita.rotation.kube.workloads import (
     JOB,
     POD,
     REPLICASET,
-    ROLLING,
     STATEFULSET,
     Kind,
     Versions,
@@ -56,10 +55,7 @@ def point(api: Api, consumer: Consumer, versions: Versions, rotation: str | None
         account = _account_of(api, workload)
         found = versions.of_template(workload.template, account)
         if not found:
-            raise DriftError(
-                "kube.drift",
-                f"{consumer}: no longer refers to the Secret {versions.delivery.name}, nor to any version of it",
-            )
+            raise _left(workload, versions)
         moved = _template(workload, versions, rotation, by_account=bool(found.by_account))
         if moved:
             # What the gate needs to know of the time before.
@@ -120,16 +116,17 @@ def _account(workload: Workload, versions: Versions, rotation: str | None) -> Se
 
 def converged(api: Api, consumer: Consumer, versions: Versions, rotation: str | None) -> Proof:
     """The strict gate, looked at once: the controller is done, and every live pod is of this rotation."""
+    kind = BY_NAME.get(consumer.kind)
+    if kind is None or not (kind.movable or kind is JOB):
+        return _by_hand(consumer, rotation)
     workload = read(api, consumer)
-    if workload.kind is JOB:
+    if kind is JOB:
         return _job_over(workload, versions, rotation)
     if workload.kind is ACCOUNT:
         return Proof(kind="rollout", facts={"workload": str(consumer)})
     _pointed(workload, versions, rotation, _account_of(api, workload))
     if workload.kind is CRONJOB:
         return _no_older_jobs(api, workload, versions, rotation)
-    if workload.kind not in ROLLING:
-        raise PermanentError("kube.unmanaged", f"{consumer}: its pods cannot be restarted by its template")
     try:
         facts = status_gate(workload, api.now())
     except NotYetError as error:
@@ -154,12 +151,22 @@ def converged(api: Api, consumer: Consumer, versions: Versions, rotation: str | 
 def _pointed(workload: Workload, versions: Versions, rotation: str | None, account: Object | None) -> None:
     """Nobody has put another name back since."""
     found = versions.of_template(workload.template, account)
-    if not found or found.rotation != rotation:
+    if not found:
+        raise _left(workload, versions)
+    if found.rotation != rotation:
         raise DriftError(
             "kube.drift",
             f"{workload}: does not refer to {versions.name(rotation)} any more",
             hint="`guarita rotate plan` says who else writes it",
         )
+
+
+def _left(workload: Workload, versions: Versions) -> NotYetError:
+    return NotYetError(
+        "kube.gone",
+        f"{workload}: no longer refers to the Secret {versions.delivery.name}, nor to any version of it",
+        delay=3.0,
+    )
 
 
 def _runs(pod: Mapping[str, Any], versions: Versions, rotation: str | None) -> bool:
@@ -212,6 +219,18 @@ def _free(
                     version=metadata["resourceVersion"],
                 )
             return
+
+
+def _by_hand(consumer: Consumer, rotation: str | None) -> Proof:
+    """What nobody restarts has to be replaced by a person."""
+    if consumer.rotation != rotation:
+        raise NotYetError(
+            "kube.unmanaged",
+            f"{consumer}: runs another version, and nobody restarts it",
+            hint="delete it, or let whoever made it make it anew",
+            delay=10.0,
+        )
+    return Proof(kind="rollout", facts={"workload": str(consumer)})
 
 
 def _job_over(workload: Workload, versions: Versions, rotation: str | None) -> Proof:
