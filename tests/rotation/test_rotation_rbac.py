@@ -11,11 +11,11 @@ from driving import Driver
 from rotatorbenches import AppRoleBench, JwtBench, KvBench, PkiBench, TransitBench
 
 from guarita import config
+from guarita.cli.main import run
 from guarita.config.rotation import RotationSection, VaultSection
 from guarita.errors import GuaritaError
 from guarita.rotation.journal import Phase
 from guarita.rotation.rbac import grants, hcl, manifests
-from guarita.rotation.rbac.cli import rbac
 
 
 def token_for(root, allowed):
@@ -158,11 +158,7 @@ def test_the_command_prints_both(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
 
     def said(*words, status=0):
-        try:
-            answered = rbac.main(list(words), standalone_mode=False)
-        except GuaritaError as error:
-            answered = error.exit_status
-        assert answered == status
+        assert run(["rotate", "rbac", *words]) == status
         return capsys.readouterr().out
 
     text = said("--only", "kubernetes", "--account", "guarita/runner")

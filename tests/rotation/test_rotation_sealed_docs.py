@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from guarita import config
 from guarita.rotation import sealed
 from guarita.rotation.sealed import scope
 from guarita.rotation.sealed.cli_seal import seal
@@ -35,3 +36,8 @@ def test_every_option_that_is_shown_exists():
     }
     assert shown
     assert shown <= known
+
+
+def test_the_configuration_is_valid():
+    text = re.search(r"```yaml\n(.*?)```", PAGE, re.DOTALL).group(1)
+    assert config.parse(text.encode(), "page").rotation.sealing.url

@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from guarita.config.rotation_base import ClusterName, KvPlace, Name, NonEmpty, Timeout
 from guarita.config.rotation_metrics import MetricsSection
+from guarita.config.rotation_sealing import SealingSection
 from guarita.config.rotation_secrets import SecretSection
 from guarita.config.section import Section
 from guarita.config.sinks import SecretSource, check_plaintext, check_url
@@ -153,6 +154,7 @@ class RotationSection(Section, frozen=True, kw_only=True):
     ] = 60.0
     audit: RotationAuditSection = RotationAuditSection()
     metrics: MetricsSection | None = None
+    sealing: SealingSection | None = None
 
     def __post_init__(self) -> None:
         for name, secret in self.secrets.items():

@@ -11,7 +11,7 @@ from guarita.config.section import Section
 
 
 class MetricsSection(Section, frozen=True, kw_only=True):
-    """Metrics of each run and each `status`."""
+    """Metrics of each run."""
 
     textfile: (
         Annotated[

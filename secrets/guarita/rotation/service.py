@@ -137,7 +137,7 @@ class Service:
     def subject(self, name: str) -> Subject:
         """A secret, ready to be rotated."""
         section = self.section.secrets[name]
-        rotator = build(name, section, Parts(self.vault, self.folder))
+        rotator = build(name, section, Parts(self.vault, self.folder, api_of=self.clusters.api))
         self._stack.callback(rotator.close)
         return Subject(name, section, rotator, tuple(self._supply(one) for one in section.deliver))
 

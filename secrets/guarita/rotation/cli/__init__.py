@@ -8,6 +8,8 @@ from guarita.rotation.cli.plan import plan
 from guarita.rotation.cli.rollback import rollback
 from guarita.rotation.cli.run import resume, run
 from guarita.rotation.cli.status import status
+from guarita.rotation.rbac.cli import rbac
+from guarita.rotation.rbac.cli_manifests import manifests
 
 
 @click.group()
@@ -15,5 +17,5 @@ def rotate() -> None:
     """Rotate secrets: plan, run, look, go on, go back."""
 
 
-for command in (plan, run, status, resume, rollback):
+for command in (plan, run, status, resume, rollback, rbac, manifests):
     rotate.add_command(command)

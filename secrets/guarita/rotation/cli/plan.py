@@ -13,9 +13,11 @@ from rich.table import Table
 
 from guarita.cli import Context, command_options
 from guarita.errors import ExitStatus, GuaritaError
+from guarita.rotation.cli.sealing import looked_at, show
 from guarita.rotation.cli.shown import error_document
 from guarita.rotation.cli.status import standing_document
 from guarita.rotation.rotators.build import kind_of
+from guarita.rotation.sealed.configured import document
 from guarita.rotation.service import Service, opened, ordered
 from guarita.rotation.spans import day
 from guarita.rotation.standing import Age, Standing, standing
@@ -54,17 +56,20 @@ def plan(context: Context, /, names: tuple[str, ...], *, due: bool) -> ExitStatu
                 continue
             if one.standing.wanted or not due:
                 found.append(one)
+        sealing = looked_at(service, failed)
         requests = {"vault": service.vault.requests, "kubernetes": service.clusters.requests}
     if context.json:
         context.emit(
             {
                 "secrets": [_document(one) for one in found],
+                "sealing_keys": [document(age) for age in sealing],
                 "errors": {name: error_document(error) for name, error in failed.items()},
                 "requests": requests,
             }
         )
     else:
         _show(context, found, failed)
+        show(context, sealing)
     if failed:
         return ExitStatus.UNKNOWN
     return ExitStatus.REFUSED if any(one.survey.hindering for one in found) else ExitStatus.PASSED

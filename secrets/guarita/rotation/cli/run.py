@@ -9,6 +9,7 @@ import click
 from guarita.cli import Context, command_options
 from guarita.errors import ExitStatus, UsageError
 from guarita.rotation.choosing import Chosen
+from guarita.rotation.cli.metrics import tell_metrics
 from guarita.rotation.cli.shown import show_reports
 from guarita.rotation.engine.runner import Report, Result
 from guarita.rotation.service import Service, opened, ordered
@@ -62,6 +63,7 @@ def run(
             for name in again:
                 second.add(name, asked=True, emergency=True)
             reports = [report for report in reports if report.secret not in again] + second.moved()
+        tell_metrics(context, service, reports)
         return show_reports(context, reports)
 
 
@@ -75,7 +77,9 @@ def resume(context: Context, /, names: tuple[str, ...], *, anytime: bool) -> Exi
         chosen = Chosen(service, anytime=anytime, takes_over=True)
         for name in ordered(service.named(names), service.section.secrets):
             chosen.add(name, resumes=True)
-        return show_reports(context, chosen.moved())
+        reports = chosen.moved()
+        tell_metrics(context, service, reports)
+        return show_reports(context, reports)
 
 
 def _warn(context: Context, service: Service, emergency: Sequence[str], *, yes: bool) -> None:

@@ -12,8 +12,10 @@ from rich.table import Table
 from guarita.cli import Context, command_options
 from guarita.config.rotation_base import DAY
 from guarita.errors import ExitStatus, GuaritaError
+from guarita.rotation.cli.sealing import looked_at, show
 from guarita.rotation.cli.shown import error_document
 from guarita.rotation.journal import Reason
+from guarita.rotation.sealed.configured import document
 from guarita.rotation.service import Service, opened
 from guarita.rotation.spans import day, span
 from guarita.rotation.standing import Age, Standing
@@ -34,18 +36,21 @@ def status(context: Context, /, names: tuple[str, ...]) -> ExitStatus:
     with opened(context.ledger, context.config, writes=False) as service:
         now = service.clock.now()
         found, failed = _read(service, list(service.named(names)))
+        sealing = looked_at(service, failed)
         if context.json:
             context.emit(
                 {
                     "at": now.server,
                     "clocks_apart": now.apart,
                     "secrets": [standing_document(one) for one in found],
+                    "sealing_keys": [document(age) for age in sealing],
                     "errors": {name: error_document(error) for name, error in failed.items()},
                     "requests": {"vault": service.vault.requests, "kubernetes": service.clusters.requests},
                 }
             )
         else:
             context.out.print(_table(found, now.server))
+            show(context, sealing)
             for name, error in failed.items():
                 context.err.print(f"{name}: {error.message}", markup=False, soft_wrap=True)
             if now.apart > _FAR_APART:
