@@ -74,6 +74,9 @@ class Login(Protocol):
     def invitation(self, request: Request, refusal: RefusalError) -> str | None:
         """Where a browser goes instead of being refused: an absolute URL, or None where that would not help."""
 
+    async def aclose(self) -> None:
+        """End what is under way."""
+
 
 class Silent:
     """Reports to nobody: for tests, and where the caller declares it."""
@@ -295,6 +298,8 @@ class Gateway:
 
     async def aclose(self) -> None:
         """Let go of everything."""
+        if self.login is not None:
+            await self.login.aclose()
         for authenticator in self._authenticators:
             await authenticator.aclose()
         for close in self._closing:

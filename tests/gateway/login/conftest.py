@@ -1,15 +1,14 @@
 import portal as portals
 import pytest
 
-from guarita.gateway.testing.provider import LocalProvider
+from guarita.gateway.testing.fixtures import local_provider  # noqa: F401  # what `provider` is made of
 
 
 @pytest.fixture
-def provider():
-    with LocalProvider() as running:
-        running.client = ("portal", "secret+of/portal")
-        running.claims = {"groups": ["staff"]}
-        yield running
+def provider(local_provider):  # noqa: F811  # pytest gives the fixture
+    local_provider.client = ("portal", "secret+of/portal")
+    local_provider.claims = {"groups": ["staff"]}
+    return local_provider
 
 
 @pytest.fixture

@@ -159,7 +159,7 @@ CLAIMS = (
     {"azp": ["portal"]}, {"nonce": "another"}, {"nonce": ...}, {"nonce": 7}, {"nonce": None}, {"sub": ...},
     {"sub": ""}, {"sub": 7}, {"exp": ...}, {"exp": 1}, {"exp": "9999999999"}, {"iat": ...},
     {"iat": 9_999_999_999}, {"nbf": 9_999_999_999}, {"at_hash": "another"}, {"at_hash": 7}, {"c_hash": "x"},
-    {"sid": 7}, {"sid": "a\nb"}, {"groups": "staff"}, {"groups": [1]},
+    {"big": 10**30}, {"sid": 7}, {"sid": "a\nb"}, {"groups": "staff"}, {"groups": [1]},
 )  # fmt: skip
 
 

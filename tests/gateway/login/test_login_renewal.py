@@ -2,12 +2,18 @@
 
 import asyncio
 import contextlib
+import json
+import subprocess
+import sysconfig
 import time
+from pathlib import Path
 
 import httpx
 import portal as portals
 import pytest
 from portal import PATH, SCRIPT, SESSION, URL
+
+GUARITA = Path(sysconfig.get_path("scripts")) / "guarita"
 
 
 class Time:
@@ -191,6 +197,17 @@ def test_a_session_in_use_that_is_ended_stays_ended(portal, clock, provider):
     assert len(store) == 0
 
 
+def test_a_provider_that_is_back_is_asked_at_once_by_whoever_waited(portal, clock, provider):
+    portal.log_in()
+    clock.ahead = 301
+    provider.fault, provider.faulty = "500", frozenset({"/token"})
+    assert portal.me().status_code == 200
+    provider.fault = None
+    clock.ahead += 5.1  # it is left alone for five seconds
+    assert portal.me().status_code == 200
+    assert provider.grants["refresh_token"] == 1
+
+
 # --- several processes
 
 
@@ -221,6 +238,32 @@ def test_a_session_is_every_processs(shared):
     first.log_in()
     assert second.client.post(f"{PATH}/logout", headers={"origin": URL}).status_code == 303
     assert [one.me().status_code for one in shared[:2]] == [401, 401]
+
+
+def test_a_subject_that_is_revoked_is_logged_out_everywhere_and_may_log_in_again(tmp_path, provider, redis):
+    path = on_redis(tmp_path, provider, redis)
+    whole = json.loads(path.read_text())
+    whole["gateway"]["revocation"] = {"poll_seconds": 0.1}
+    path.write_text(json.dumps(whole))
+    portal = portals.Portal(path, provider)
+    with portal.client:
+        portal.log_in()
+        assert portal.me().status_code == 200
+        words = ["--subject", "-", "--issuer", provider.issuer, "--config", path]
+        subprocess.run(
+            [GUARITA, "gateway", "revoke", *words], check=True, capture_output=True, input=b"user-1\n"
+        )
+        until(lambda: portal.me().status_code == 401)
+        assert portal.me().json()["code"] == "token.revoked"
+        ahead = 305
+        sessions = portal.gateway.login._sessions
+        sessions._now = sessions._provider._now = sessions._provider.tokens._now = lambda: time.time() + ahead
+        assert portal.me().status_code == 401, "a renewal is no new login"
+        assert provider.grants["refresh_token"] == 1
+        provider.now = lambda: time.time() + 5  # a login of a later second
+        assert portal.open("/me").status_code == 303
+        portal.log_in()
+        assert portal.me().status_code == 200
 
 
 def test_an_order_to_log_out_counts_once_in_all_processes(shared):

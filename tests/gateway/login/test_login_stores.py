@@ -120,6 +120,9 @@ def test_what_was_used_once(run):
                 break
             await asyncio.sleep(0.05)
         assert not await store.first_use(b"b", 60)
+        for _ in range(2):
+            await store.release(b"b")
+        assert await store.first_use(b"b", 60)
 
     run(work)
 
@@ -259,6 +262,7 @@ def test_a_redis_that_is_gone_lets_nobody_in_and_holds_nobody_up(redis, how):
                 lambda: ended(store, 0),
                 lambda: store.replace(KEYS[0], b"a", b"b"),
                 lambda: store.first_use(b"x", 5),
+                lambda: store.release(b"x"),
             ):
                 with pytest.raises(SessionsGoneError) as caught:
                     await step()

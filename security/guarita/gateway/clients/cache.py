@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import OrderedDict
@@ -84,14 +85,15 @@ class TokenCache:
             return kept.issued
         if kept is not None and now < kept.until:
             if self._may_ask(key) is None:
-                self._flights.start(key, lambda: self._ask(key, grant, longest))
+                with contextlib.suppress(UndecidedError):  # too many at once: a later call does it
+                    self._flights.start(key, lambda: self._ask(key, grant, longest))
             return kept.issued
-        flight = self._flights.under_way(key)
-        if flight is None:
-            if (refusal := self._may_ask(key)) is not None:
-                raise refusal
-            flight = self._flights.start(key, lambda: self._ask(key, grant, longest))
         try:
+            flight = self._flights.under_way(key)
+            if flight is None:
+                if (refusal := self._may_ask(key)) is not None:
+                    raise refusal
+                flight = self._flights.start(key, lambda: self._ask(key, grant, longest))
             return await self._flights.join(flight)
         except (TokenUnavailableError, TokenRefusedError):
             raise

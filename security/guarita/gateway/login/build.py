@@ -82,7 +82,9 @@ def login_parts(
         sealer,
         provider,
         lasting=Lasting(section.session.lifetime_seconds, section.session.outage_seconds),
-        patience=2 * section.timeout,
+        # Discovery asks twice at most, then come tokens and keys, and what is kept is tried three times.
+        patience=4 * section.timeout + 5,
+        wait=section.timeout + 1,
         now=now,
     )
     authenticator = SessionAuthenticator(

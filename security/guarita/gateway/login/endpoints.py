@@ -11,19 +11,20 @@ from urllib.parse import parse_qsl, quote
 
 from guarita.gateway.asgi.request import request_of
 from guarita.gateway.asgi.types import Receive, Scope, Send
-from guarita.gateway.core import CredentialMissingError, Gateway
+from guarita.gateway.core import Gateway
 from guarita.gateway.interface import Headers, Request
 from guarita.gateway.login import attempt, cookies, pages
 from guarita.gateway.login.authenticator import SessionAuthenticator
 from guarita.gateway.login.crosssite import must_be_ours, navigates
 from guarita.gateway.login.identity import bad_id_token
-from guarita.gateway.login.interface import LoginError, SessionEndedError
+from guarita.gateway.login.interface import LoginError
 from guarita.gateway.login.provider import Provider
 from guarita.gateway.login.sealing import Sealer
 from guarita.gateway.login.sessions import Sessions, fingerprint
 from guarita.gateway.refusal import RefusalError, TokenError
 
 LOG: Final = logging.getLogger("guarita.gateway.login")
+_UNAUTHORIZED: Final = 401
 MAX_QUERY: Final = 16_384
 """Bytes of what comes back from the provider by the browser."""
 MAX_FORM: Final = 65_536
@@ -124,7 +125,7 @@ class LoginEndpoints:
 
     def invitation(self, request: Request, refusal: RefusalError) -> str | None:
         """As the gateway's Login: for pages that somebody wants to see, and nothing that a script asks for."""
-        if not isinstance(refusal, CredentialMissingError | SessionEndedError) or request.websocket:
+        if refusal.status != _UNAUTHORIZED or request.websocket:
             return None
         try:
             if request.method != "GET" or request.header(b"authorization") or not navigates(request):

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import msgspec
+
 from guarita.gateway.keys.thumbprint import encoded
 from guarita.gateway.login.interface import LoginError, Session
 from guarita.gateway.tokens.claims import MAX_TEXT, Claims
@@ -60,6 +62,10 @@ def identity(claims: Claims, client_id: str) -> Identity:
     sid = claims.all.get("sid", "")
     if type(sid) is not str or len(sid) > MAX_TEXT or (sid and not sid.isprintable()):
         raise bad_id_token("its sid is no text that names something")
+    try:
+        msgspec.msgpack.encode(claims.all)
+    except OverflowError as error:
+        raise bad_id_token("it holds a number that cannot be kept") from error
     return Identity(claims.subject, sid, claims.issued, claims.all)
 
 

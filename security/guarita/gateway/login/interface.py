@@ -111,5 +111,9 @@ class SessionStore(abc.ABC):
     async def first_use(self, key: bytes, seconds: float) -> bool:
         """Whether this was not used before; it is from now on, for so many seconds."""
 
+    @abc.abstractmethod
+    async def release(self, key: bytes) -> None:
+        """Take back a first use: nothing came of it."""
+
     async def aclose(self) -> None:  # noqa: B027  # memory holds nothing to let go of
         """Let go of connections."""

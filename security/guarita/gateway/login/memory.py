@@ -113,6 +113,10 @@ class MemorySessionStore(SessionStore):
         with self._lock:
             return self._first(key, self._clock(), seconds)
 
+    async def release(self, key: bytes) -> None:
+        with self._lock:
+            self._used.pop(key, None)
+
     def _first(self, key: bytes, now: float, seconds: float) -> bool:
         if now < self._used.get(key, now):
             return False

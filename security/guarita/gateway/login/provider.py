@@ -201,12 +201,11 @@ class Provider:
         """Tell the provider that the refresh token is not used again (RFC 7009), as far as it listens."""
         if session.refresh_token is None:
             return
-        form, headers = self._client.identify(
-            {"token": session.refresh_token, "token_type_hint": "refresh_token"}, self._now
-        )
+        said = {"token": session.refresh_token, "token_type_hint": "refresh_token"}
         try:
             endpoint = await self._discovery.optional("revocation_endpoint")
             if endpoint is not None:
+                form, headers = self._client.identify(said, self._now)
                 await self._outbound.post(endpoint, urlencode(form).encode(), limit=65_536, headers=headers)
         except (RefusalError, UsageError):
             return  # it ends by itself

@@ -109,6 +109,9 @@ class RedisSessionStore(SessionStore):
         step = self._client.set(_once(key), b"1", px=int(seconds * 1000) + 1, nx=True)
         return bool(await self._asked(step))
 
+    async def release(self, key: bytes) -> None:
+        await self._asked(self._client.delete(_once(key)))
+
     async def aclose(self) -> None:
         await self._client.aclose()
         await self._client.connection_pool.disconnect()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import time
 from collections.abc import Callable
@@ -59,16 +60,22 @@ class Sessions:
         provider: Provider,
         *,
         lasting: Lasting,
-        patience: float = 10.0,
+        patience: float = 25.0,
+        wait: float = 6.0,
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`patience` is how long a renewal may take, in seconds; `now` is the time of day, `clock` counts seconds."""
+        """Times are in seconds.
+
+        `patience` is how long a renewal may take, `wait` how long one by another process is waited for. `now` is the
+        time of day, `clock` counts seconds.
+        """
         self._store = store
         self._sealer = sealer
         self._provider = provider
         self._lasting = lasting
         self._patience = patience
+        self._wait = wait
         self._now = now
         self._clock = clock
         self._not_before = 0.0
@@ -166,7 +173,8 @@ class Sessions:
         now = self._now()
         if session.good_until is None or now < session.good_until:
             if self._clock() >= self._not_before:
-                self._flights.start(key, lambda: self._renew(key, record, session))
+                with contextlib.suppress(UndecidedError):  # too many at once: a later request does it
+                    self._flights.start(key, lambda: self._renew(key, record, session))
             return session
         try:
             if self._clock() < self._not_before and self._flights.under_way(key) is None:
@@ -188,6 +196,7 @@ class Sessions:
             renewed = await self._provider.renew(session)
         except UndecidedError:
             self._not_before = self._clock() + _COOLDOWN
+            await self._store.release(claim)
             raise
         if renewed is None:
             await self._store.end(key)
@@ -218,7 +227,7 @@ class Sessions:
         raise AssertionError  # the loop returns or raises
 
     async def _awaited(self, key: bytes, record: bytes) -> Session | None:
-        until = self._clock() + self._patience
+        until = self._clock() + self._wait
         while self._clock() < until:
             await asyncio.sleep(_AGAIN)
             found = await self._store.read(key, touch=False)

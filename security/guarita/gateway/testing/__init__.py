@@ -2,5 +2,6 @@
 
 from guarita.gateway.testing.issuer import LocalIssuer
 from guarita.gateway.testing.principals import as_principal
+from guarita.gateway.testing.provider import LocalProvider
 
-__all__ = ["LocalIssuer", "as_principal"]
+__all__ = ["LocalIssuer", "LocalProvider", "as_principal"]
