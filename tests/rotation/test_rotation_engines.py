@@ -136,7 +136,7 @@ def test_a_role_that_does_not_fit_is_named(made, role, code):
     assert bench.valid() == set()
 
 
-@pytest.mark.parametrize("key", ["ec-p256", "ec-p384", "rsa-2048"])
+@pytest.mark.parametrize("key", ["ec-p256", "ec-p384", "ed25519", "rsa-2048"])
 def test_keys_of_every_form_shake_hands(made, key):
     bench = rebuilt(made(PkiBench), key=key)
     _, new = bench.begin()
@@ -398,6 +398,10 @@ def test_a_key_that_does_not_fit_is_named(made):
     rebuilt(bench, key=f"{bench.key}-signing", rewrap=RewrapSection())
     codes = [problem.code for problem in bench.rotator.check(bench.rotator.current({}))]
     assert codes == ["transit.not-for-encryption", "transit.no-places"]
+    bench.write(f"transit/keys/{bench.key}-derived", derived=True)
+    rebuilt(bench, key=f"{bench.key}-derived", rewrap=bench.section.rewrap)
+    codes = [problem.code for problem in bench.rotator.check(bench.rotator.current({})) if problem.hinders]
+    assert "transit.derived" in codes
     rebuilt(bench, key="nothing")
     assert bench.rotator.current({}) is None
     assert [problem.code for problem in bench.rotator.check(None)] == ["transit.no-key"]

@@ -8,7 +8,8 @@ import redis
 import redisserver
 from lossy import Lossy
 from msgspec.structs import replace
-from rotatorbenches import RedisBench, ReplicatedRedisBench
+from rotatorbenches import PkiBench, RedisBench, ReplicatedRedisBench
+from servers import free_port
 
 from guarita import config
 from guarita.config.rotation_redis import RedisAdminSection
@@ -285,6 +286,37 @@ def test_no_password_crosses_the_wire_but_in_logins(bench):
     shown = [data for data in tap.seen if password in data]
     assert shown
     assert all(b"AUTH" in data for data in shown)
+
+
+def test_over_tls_the_server_is_checked(bench, bao, tmp_path):
+    issuer = PkiBench(bao, tmp_path)
+    issuer.write(f"{issuer.mount}/roles/any", allow_any_name=True, allow_ip_sans=True, key_type="rsa")
+    made = issuer.write(f"{issuer.mount}/issue/any", common_name="localhost", ip_sans="127.0.0.1", ttl="1h")[
+        "data"
+    ]
+    folder = tmp_path / "tls"
+    folder.mkdir()
+    (folder / "ca.pem").write_text(made["issuing_ca"])
+    (folder / "cert.pem").write_text(made["certificate"])
+    (folder / "key.pem").write_text(made["private_key"])
+    (folder / "users.acl").write_text("user default on nopass ~* &* +@all\n")
+    other = issuer.write(f"{issuer.mount}/issue/any", common_name="x", ttl="1h")
+    (folder / "stranger.pem").write_text(other["data"]["certificate"])
+    port = free_port()
+    options = ["--aclfile", "users.acl", "--tls-port", str(port), "--tls-cert-file", "cert.pem",
+               "--tls-key-file", "key.pem", "--tls-ca-cert-file", "ca.pem", "--tls-auth-clients", "no"]  # fmt: skip
+    with redisserver.redis(folder, options=options):
+        section = replace(bench.section, tls=True, ca_file="tls/ca.pem", nodes=[f"127.0.0.1:{port}"])
+        rotator = build(bench.name, section, bench.parts)
+        _, new = bench.begin()
+        rotator.probe(rotator.create(new, bench.fence()))
+        rotator.close()
+        for wrong in ({"ca_file": None}, {"nodes": [f"127.0.0.2:{port}"]}, {"ca_file": "tls/stranger.pem"}):
+            rotator = build(bench.name, replace(section, **wrong), bench.parts)
+            with pytest.raises(TransientError):
+                rotator.probe(new)
+            rotator.close()
+    issuer.close()
 
 
 def test_a_pair_is_two(bench):

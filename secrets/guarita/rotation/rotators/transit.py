@@ -71,6 +71,14 @@ class TransitRotator(Rotator):
                     hint="signing keys are rotated by who publishes their public halves: type `jwt`",
                 )
             )
+        if told.get("derived"):
+            found.append(
+                Problem(
+                    code="transit.derived",
+                    message=f"{self._place}: each ciphertext of a derived key needs its context, which only you know",
+                    hint="rotate it by a program of your own",
+                )
+            )
         if told.get("auto_rotate_period"):
             found.append(
                 Problem(

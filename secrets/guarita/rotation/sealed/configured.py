@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,12 +52,9 @@ def line(age: SealingKeyAge) -> str:
 
 
 def _fetched(url: str, timeout: float) -> bytes:
-    import requests  # noqa: PLC0415  # an extra's, and only where an address is configured
+    from guarita.rotation.fetch import fetch  # noqa: PLC0415  # an extra's, and only where an address is configured
 
-    try:
-        answer = requests.get(url, timeout=timeout, allow_redirects=False)
-    except requests.RequestException as error:
-        raise TransientError("sealed.unreachable", f"{url}: no answer ({type(error).__name__})") from None
-    if answer.status_code != requests.codes.ok or len(answer.content) > _MAX:
-        raise TransientError("sealed.unreachable", f"{url}: answered {answer.status_code}")
-    return answer.content
+    status, pem = fetch(url, code="sealed.unreachable", timeout=timeout, limit=_MAX)
+    if status != HTTPStatus.OK:
+        raise TransientError("sealed.unreachable", f"{url}: answered {status}")
+    return pem

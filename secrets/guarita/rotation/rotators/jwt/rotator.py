@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, ClassVar, Final
-
-import requests
 
 from guarita.config.rotation_jwt import JwtSecret
 from guarita.rotation.errors import (
@@ -15,6 +14,7 @@ from guarita.rotation.errors import (
     StillValidError,
     TransientError,
 )
+from guarita.rotation.fetch import fetch
 from guarita.rotation.interface import ADOPTED, Credential, Fence, Problem, Proof, Randomness, Rotator
 from guarita.rotation.parts import Parts
 from guarita.rotation.rotators.jwt import keys
@@ -196,26 +196,21 @@ class JwtRotator(Rotator):
         header = {"alg": credential.handle["alg"], "kid": credential.handle["kid"], "typ": probe.type}
         times = {"iat": now, "exp": now + _TOKEN_SECONDS, "jti": self._parts.randomness(16).hex()}
         token = keys.token(key, header, {**probe.claims, **times})
-        return self._get(probe.url, {"Authorization": f"Bearer {token}"}, probe.ca_file).status_code
+        return self._get(probe.url, {"Authorization": f"Bearer {token}"}, probe.ca_file)[0]
 
     def _served(self, url: str) -> dict[str, Any]:
-        answer = self._get(url, {"Accept": "application/json"}, None)
-        if answer.status_code != requests.codes.ok or len(answer.content) > _MAX_SET:
-            raise TransientError("jwt.not-served", f"{url}: answered {answer.status_code}", delay=_POLL)
-        return parse(answer.text, url)
+        status, body = self._get(url, {"Accept": "application/json"}, None)
+        if status != HTTPStatus.OK:
+            raise TransientError("jwt.not-served", f"{url}: answered {status}", delay=_POLL)
+        return parse(body.decode("utf-8", "replace"), url)
 
-    def _get(self, url: str, headers: Mapping[str, str], ca_file: str | None) -> requests.Response:
+    def _get(self, url: str, headers: Mapping[str, str], ca_file: str | None) -> tuple[int, bytes]:
         authority = ca_file or self._section.ca_file
-        verify = str(self._parts.folder / authority) if authority else True
-        try:
-            return requests.get(
-                url,
-                headers=dict(headers),
-                timeout=self._section.timeout_seconds,
-                allow_redirects=False,
-                verify=verify,
-            )
-        except requests.RequestException as error:
-            raise TransientError(
-                "jwt.unreachable", f"{url}: no answer ({type(error).__name__})", delay=_POLL
-            ) from None
+        return fetch(
+            url,
+            code="jwt.unreachable",
+            timeout=self._section.timeout_seconds,
+            limit=_MAX_SET,
+            headers=headers,
+            verify=str(self._parts.folder / authority) if authority else True,
+        )

@@ -60,7 +60,7 @@ class Node:
             "socket_connect_timeout": timeout,
             "decode_responses": True,
             "retry": Retry(NoBackoff(), 0),
-            **({"ssl": True, "ssl_ca_certs": ca_file} if tls else {}),
+            **({"ssl": True, "ssl_ca_certs": ca_file, "ssl_check_hostname": True} if tls else {}),
         }
         self._admin: Any = None  # redis-py is typed in part
 

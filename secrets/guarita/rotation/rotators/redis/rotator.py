@@ -176,8 +176,9 @@ class RedisRotator(Rotator):
             users = node.users()
             for user in self._section.users:
                 strange = [h for h in users[user].hashes if (user, h) not in known] if user in users else []
+                for digest in strange:  # each for itself: one that is gone already would keep the others
+                    node.change(user, [f"!{digest}"], fence)
                 if strange:
-                    node.change(user, [f"!{digest}" for digest in strange], fence)
                     left.append(f"{node.address}: {len(strange)} passwords of {user}")
         return left
 
