@@ -29,7 +29,7 @@ PERSON = {"PERSON"}
 PLACE = {"STREET_ADDRESS", "GPE", "ZIP_CODE", "LOCATION"}
 PROSE_WINDOWS = 700
 """Of each language; those that the tagger finds promising, which are all that the model ever reads."""
-PROSE_WEIGHT = 0.05
+PROSE_WEIGHT = 0.1
 """What a word of those windows counts for: manuals name people here and there, and nobody marked it."""
 PENALTY = 3.0
 SEED = 7

@@ -29,6 +29,8 @@ class Evidence(enum.Enum):
     PATTERN = "pattern"
     MODEL = "the model's reading of the sentence"
     TITLE = "title before it"
+    NAMED_ELSEWHERE = "part of a name elsewhere in the document"
+    SPELLED_IN_EMAIL = "spelled in the e-mail address beside it"
     ADDRESS_FORM = "form of an address"
     ABOUT_SOMEBODY = "a word of its class in a sentence about somebody"
     PLACE_NAME = "name of a country or state"

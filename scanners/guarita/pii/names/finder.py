@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from guarita.pii.names.echoes import echoes
 from guarita.pii.names.interface import Classifier
 from guarita.pii.names.spans import spans
 from guarita.pii.names.tagger import Opinion, Tagger
@@ -45,7 +46,8 @@ class NameFinder:
             found += (
                 _moved(span, start) for span in self._spans(shown[start:end], brief=len(text) <= _BRIEF)
             )
-        return found
+        found += echoes(text, found, self._tagger)
+        return sorted(found, key=lambda span: span.start)
 
     def _spans(self, piece: str, *, brief: bool) -> Sequence[Span]:
         name = hashlib.blake2b(

@@ -39,16 +39,22 @@ def eight_bits(model: bytes) -> bytes:
 
     Raises ModelFileError when there are none, or they are not of 4 bits in blocks with a scale each.
     """
+    fields = list(_fields(model))
+    if all(number != _GRAPH for number, _, _ in fields):
+        raise ModelFileError("the file holds no model")
     return b"".join(
         _encoded(number, wire, _graph(payload) if number == _GRAPH else payload)
-        for number, wire, payload in _fields(model)
+        for number, wire, payload in fields
     )
 
 
 def _graph(graph: bytes) -> bytes:
     fields = list(_fields(graph))
     tensors = {
-        _strings(payload, _TENSOR_NAME)[0]: payload for number, _, payload in fields if number == _INITIALIZER
+        name: payload
+        for number, _, payload in fields
+        if number == _INITIALIZER
+        for name in _strings(payload, _TENSOR_NAME)
     }
     replaced: set[str] = set()
     out: list[bytes] = []

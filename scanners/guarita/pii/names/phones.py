@@ -10,7 +10,9 @@ from guarita.pii.names.tokens import Span, Stretch
 
 PHONE: Final = "PII_PHONE"
 SURE: Final = 0.5
-_NUMBER: Final = re.compile(r"(?<![\w.\-/+])(?:\+|\(\+?)?\d(?:[ .\-/()]{0,2}\d){6,14}(?![^\W_])(?![.\-/]\d)")
+_NUMBER: Final = re.compile(
+    r"(?<![\w.\-/+])(?<!\d )(?:\+|\(\+?)?\d(?:[ .\-/()]{0,2}\d){6,14}(?![^\W_])(?![ .\-/]\d)"
+)
 _OTHER: Final = re.compile(
     r"(?:19|20)\d\d-\d\d-\d\d|\d{1,2}[./\-]\d{1,2}[./\-](?:19|20)\d\d|\d{1,3}(?:\.\d{3})+|\d+\.\d+\.\d+"
 )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from guarita.pii.interface import Evidence
-from guarita.pii.names import vocabulary
+from guarita.pii.names import gazetteer, vocabulary
 from guarita.pii.names.tokens import Span, Stretch, Token
 
 ADDRESS: Final = "PII_ADDRESS"
@@ -46,7 +46,13 @@ def mark(stretch: Stretch) -> None:
     for pattern in (_STREET_BEFORE, _STREET_AFTER, _BOX, vocabulary.STATE_AND_CODE):
         for match in pattern.finditer(text):
             _mark(tokens, match.start(), match.end(), Evidence.ADDRESS_FORM)
-    for pattern in (vocabulary.CITY_AND_STATE, vocabulary.places(), _UNIT):
+    for first, end in gazetteer.countries().find(tokens):
+        for token in tokens[first:end]:
+            token.rules.add(Evidence.PLACE_NAME)
+    for first, end in gazetteer.cities().find(tokens):
+        for token in tokens[first:end]:
+            token.city = True
+    for pattern in (vocabulary.CITY_AND_STATE, _UNIT):
         for match in pattern.finditer(text):
             _mark(tokens, match.start(), match.end(), Evidence.PLACE_NAME)
     for match in vocabulary.INTRODUCED_PLACE.finditer(text):

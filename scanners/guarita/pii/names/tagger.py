@@ -9,7 +9,6 @@ sentence make a name needs more of the model's certainty.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.resources import files
@@ -17,10 +16,10 @@ from typing import Final, NamedTuple
 from zlib import crc32
 
 from guarita.pii.fold import unaccented
+from guarita.pii.names.vocabulary import TOKEN
 
 BITS: Final = 15
 MASK: Final = (1 << BITS) - 1
-TOKEN: Final = re.compile(r"[^\W\d_]+(?:['\-](?!s\b)[^\W\d_]+)*|\d[\w]*(?:[.\-/]\d\w*)*|\S")
 CONTEXT: Final = 7
 """How many of a word's features are about what stands around it; they come first."""
 _EDGE: Final = ("^", "^")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from guarita.pii.interface import Evidence
 from guarita.pii.names import vocabulary
 from guarita.pii.names.interface import Word
-from guarita.pii.names.tagger import TOKEN, Opinion
+from guarita.pii.names.tagger import Opinion
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,8 @@ class Token:
     """Everything weighed: how probable it is that it belongs to an address or a place."""
     announced: Evidence | None = None
     """What before it says that a name comes."""
+    city: bool = False
+    """Whether it is of the name of a city, as many surnames are too."""
     rules: set[Evidence] = field(default_factory=set)
     """What the form of an address says of it."""
 
@@ -124,7 +126,7 @@ def stretch(text: str, words: Sequence[Word], opinions: Mapping[int, Opinion]) -
     """A text's tokens with what the model says of its words, and the tagger, by the words' places."""
     tokens: list[Token] = []
     line = end = 0
-    for match in TOKEN.finditer(text):
+    for match in vocabulary.TOKEN.finditer(text):
         start, word = match.start(), match.group()
         line += text.count("\n", end, start)
         end = match.end()

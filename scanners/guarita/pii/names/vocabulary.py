@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from functools import cache
-from importlib.resources import files
 from typing import Final
 
 from guarita.pii.fold import unaccented
+
+TOKEN: Final = re.compile(r"[^\W\d_]+(?:['\-](?!s\b)[^\W\d_]+)*|\d[\w]*(?:[.\-/]\d\w*)*|\S")
+"""A word with what is inside it, a number, or a sign."""
 
 
 def words(text: str) -> frozenset[str]:
@@ -102,6 +103,7 @@ INTRODUCTIONS: Final = re.compile(
     r"|\b(?:meu|seu|o) nome (?:completo )?[eé]|\b(?:me|se) cham[oa](?:va)?|\bchamad[oa]|\bsou (?:o|a)|\baqui [eé] (?:o|a)"
     r"|\batenciosamente,|\batt\.?,|\babra[cç]os?,|\bassinado por|\b(?:filh[oa]|esposa|marido|vi[uú]v[oa]) de"
     r"|\b(?:eu|n[oó]s|pelo presente), "
+    r"|(?:^|[\n.!?>])[ \t]*(?:prezad[oa]|car[oa]|querid[oa]|dear|hi|hello|hey|ol[aá]|oi|bom dia|boa tarde|boa noite)(?: (?:sr|sra|dr|dra)\.?)?,?"
     rf"|(?:^|[\n|;,({{\"'])[ \t\W]{{0,12}}(?:{_LABEL})\s*[:=|][ \t\"'*_]*"
     r")[ \t\n\"'*_]*\Z",
     re.IGNORECASE,
@@ -136,14 +138,6 @@ INTRODUCED_PLACE: Final = re.compile(
     re.IGNORECASE,
 )
 """A place after the word for what it is."""
-
-
-@cache
-def places() -> re.Pattern[str]:
-    """Countries and states, as whole words in any case but lower, longest first."""
-    text = (files(__package__) / "data" / "places.txt").read_text("utf-8")
-    names = sorted((line for line in text.splitlines() if line and line[0] != "#"), key=len, reverse=True)
-    return re.compile(rf"(?<![\w@/\-])(?:{'|'.join(map(re.escape, names))})(?![\w@]|-\w)")
 
 
 def folded(word: str) -> str:

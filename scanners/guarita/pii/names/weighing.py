@@ -26,6 +26,7 @@ _PREPOSITIONS: Final = vocabulary.words(
     "in at from to near em no na nos nas de do da para ate of through toward via entre segundo conforme por by with com"
 )
 _OF: Final = frozenset({"de", "da", "do", "dos", "das", "of"})
+_ARTICLES: Final = vocabulary.words("o a ao pro pra pela pelo the")
 _JOINING: Final = frozenset({",", "and", "e", "&", "ou", "or"})
 _SPEECH: Final = vocabulary.SPEECH
 
@@ -33,13 +34,13 @@ PERSON_FEATURES: Final = (
     "model", "model_sure", "given", "form", "form_likely", "model_place", "tagger_place",
     "before_model", "before_form", "after_model", "after_form", "has_before", "has_after",
     "title", "label", "uncased", "uncased_model", "uncased_form", "sentence", "line", "line_alone", "shouted", "camel",
-    "preposition", "speech", "short", "digits_after", "colon_after", "list", "role", "place_name", "bias",
+    "preposition", "speech", "short", "digits_after", "colon_after", "list", "role", "place_name", "city", "article", "bias",
 )  # fmt: skip
 PLACE_FEATURES: Final = (
     "model", "street", "tagger_place", "model_person", "tagger",
     "before_model", "after_model", "before_tagger", "after_tagger",
     "rule", "name_rule", "uncased", "sentence", "line", "shouted", "camel", "preposition", "digits_after", "digits_before",
-    "title", "label", "short", "bias",
+    "title", "label", "short", "city", "city_preposition", "bias",
 )  # fmt: skip
 
 
@@ -107,6 +108,8 @@ def person_features(stretch: Stretch, at: int) -> list[float]:
         _listed(stretch, at),
         float(_in_role(tokens, at)),
         float(Evidence.PLACE_NAME in token.rules),
+        float(token.city),
+        float(at > 0 and tokens[at - 1].plain in _ARTICLES and tokens[at - 1].line == token.line),
         1.0,
     ]
 
@@ -140,8 +143,18 @@ def place_features(stretch: Stretch, at: int) -> list[float]:
         float(token.announced is Evidence.TITLE),
         float(token.announced is Evidence.LABEL),
         float(len(token.text) <= 3),  # noqa: PLR2004
+        float(token.city),
+        float(token.city and _led_by_preposition(tokens, at)),
         1.0,
     ]
+
+
+def _led_by_preposition(tokens: Sequence[Token], at: int) -> bool:
+    """Whether a preposition stands before a word, or before the name of a city that it goes on."""
+    look = at - 1
+    while look >= 0 and tokens[look].city and tokens[look].line == tokens[at].line:
+        look -= 1
+    return look >= 0 and tokens[look].plain in _PREPOSITIONS
 
 
 def _probability(features: Sequence[float], weights: Sequence[float]) -> float:

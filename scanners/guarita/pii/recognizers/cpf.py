@@ -10,7 +10,7 @@ from guarita.pii.interface import Evidence
 from guarita.pii.recognizers.base import SUSPECT, TEST_VALUE, Candidate, GuaritaRecognizer, Verdict, alone
 
 _USUAL: Final = re.compile(r"\d{3}\.\d{3}\.\d{3}-\d{2}")
-_EXAMPLES: Final = frozenset({"12345678909", "01234567890", "00000000191"})
+_EXAMPLES: Final = frozenset({"12345678909", "01234567890", "00000000191", "98765432100"})
 
 
 def valid_cpf(value: str) -> bool:

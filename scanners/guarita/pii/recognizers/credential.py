@@ -15,7 +15,7 @@ _WORDS: Final = re.compile(
     r"(?i)(?:x{2,}|\*+|\.+|-+|<.*>|\{.*\}|\$.*|%.*|none|null|true|false|string|str|senha|password|secret|segredo"
     r"|required|optional|obrigat[oó]ria|opcional|invalid|inv[aá]lida|changeme|example|exemplo|your.*|sua.*|form.*|get.*)"
 )
-_CLASSES: Final = tuple(map(re.compile, ("[a-z]", "[A-Z]", r"\d", r"[^\w\s]")))
+_SIGN: Final = re.compile(r"[^\w\s.\-'/]")
 
 
 class CredentialRecognizer(GuaritaRecognizer):
@@ -45,7 +45,7 @@ class CredentialRecognizer(GuaritaRecognizer):
             return None
         if _WORDS.fullmatch(value) or value[0] in "({<$%":
             return None
-        classes = sum(pattern.search(value) is not None for pattern in _CLASSES)
-        if classes < 2:  # noqa: PLR2004  # a word of small letters is prose
-            return Verdict(0.5) if value.isdigit() else None
-        return Verdict(0.75)
+        if value.isdigit():
+            return Verdict(0.5)
+        # A word of letters alone is prose: `password: Bearer`.
+        return Verdict(0.75) if any(map(str.isdigit, value)) or _SIGN.search(value) else None

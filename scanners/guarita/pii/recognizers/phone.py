@@ -27,7 +27,7 @@ _LONGEST: Final = 13
 _DATE: Final = re.compile(r"(?:19|20)\d\d-\d\d-\d\d|\d\d[.\-]\d\d[.\-](?:19|20)\d\d")
 _BARE_AREA: Final = re.compile(r"\d{2}[ \-]9[ .]?\d{4}[ .\-]\d{4}")
 _CALLING: Final = re.compile(
-    r"\b(?:telefones?|tel|fone|celular(?:es)?|cel|whatsapp|zap|ligar|ligue|contatos?|phones?|mobile|call|numero d[eao])\b",
+    r"\b(?:telefones?|tel|fone|celular(?:es)?|cel|whatsapp|zap|ligar|ligue|contatos?|phones?|mobile|call|numero (?:d[eao]|dele|dela))\b",
     re.IGNORECASE,
 )
 _NEARBY: Final = 120
@@ -128,7 +128,8 @@ class PhoneRecognizer(GuaritaRecognizer):
         if _BARE_AREA.fullmatch(candidate.value):
             return Verdict(0.6, (Evidence.FORMAT,))
         before = candidate.text[max(0, candidate.start - _NEARBY) : candidate.start].rpartition("\n\n")[2]
-        near = len(subscriber) == _MOBILE_LENGTH and _CALLING.search(unaccented(before))
+        after = candidate.text[candidate.end : candidate.end + _NEARBY].partition("\n")[0]
+        near = len(subscriber) == _MOBILE_LENGTH and (_CALLING.search(unaccented(before)) or "@" in after)
         return Verdict(0.5, (Evidence.FORMAT,)) if near else None
 
     @staticmethod

@@ -11,6 +11,7 @@ from guarita.pii.recognizers.base import Candidate, GuaritaRecognizer, Verdict, 
 from guarita.pii.recognizers.hints import Hint
 
 _USUAL: Final = re.compile(r"\d{1,2}\.\d{3}\.\d{3}-[\dXx]")
+_STATES: Final = "A[CLMP]|BA|CE|DF|ES|GO|M[AGST]|P[ABEIR]|R[JNORS]|S[CEP]|TO"
 _ISSUER: Final = re.compile(
     r"[ ,/\-]{1,3}(?:expedid[ao] (?:pel[ao] )?)?(?:SSP|SDS|DETRAN|PC|IFP|SESP|SJS)(?![^\W_])"
 )
@@ -23,7 +24,12 @@ class RgRecognizer(GuaritaRecognizer):
     COUNTRY_CODE = "br"
     HINT = Hint(r"[0-9](?:[ .\-]{0,2}[0-9]){4,}", 5, 4)
     PATTERNS: ClassVar = (
-        ("RG", alone(r"(?:[A-Z]{2}[ \-]{0,2})?\d{1,2}[. ]?\d{3}[. ]?\d{3}(?:[ ]?[\-/][ ]?[\dXx]|[\dXx])?")),
+        (
+            "RG",
+            alone(
+                rf"(?:(?:{_STATES})[ \-]{{0,2}})?\d{{1,2}}[. ]?\d{{3}}[. ]?\d{{3}}(?:[ ]?[\-/][ ]?[\dXx]|[\dXx])?"
+            ),
+        ),
         ("short", alone(r"\d{2,3}\.\d{3}(?:-[\dXx])?")),
     )
     LABELS: ClassVar = (
