@@ -144,6 +144,32 @@ def test_keys_of_every_form_shake_hands(made, key):
     assert proof.facts["version"] == "TLSv1.3"
 
 
+def test_a_client_shows_its_certificate(made):
+    bench = made(PkiBench)
+    whole = {
+        "allowed_domains": "example.com",
+        "allow_subdomains": True,
+        "key_type": "any",
+        "max_ttl": "2160h",
+    }
+    bench.write(f"{bench.mount}/roles/web", **whole, server_flag=False)
+    _, new = bench.begin()
+    with pytest.raises(ProbeFailedError, match="handshake fails"):
+        bench.rotator.probe(bench.create(new))  # a server's it is not
+    rebuilt(bench, usage="client")
+    first = bench.rotate()
+    proof = bench.rotator.probe(first)
+    assert proof.facts["as"] == "client"
+    stranger = made(PkiBench)
+    other = stranger.create(stranger.begin()[1]).values
+    for change in ({"ca.crt": other["ca.crt"]}, {"tls.key": other["tls.key"]}):
+        with pytest.raises(ProbeFailedError):
+            bench.rotator.probe(dataclasses.replace(first, values={**first.values, **change}))
+    assert not bench.rotator.check(first)
+    with pytest.raises(ValueError, match="endpoints"):
+        replace(bench.section, endpoints=["a:1"])
+
+
 def test_a_key_of_another_and_a_chain_of_another_are_no_proof(made):
     bench = made(PkiBench)
     new = bench.create(bench.begin()[1])

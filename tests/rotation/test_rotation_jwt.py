@@ -35,6 +35,7 @@ from guarita.rotation.kube import connect
 from guarita.rotation.rbac import manifests
 from guarita.rotation.rotators.build import build
 from guarita.rotation.rotators.jwt import keys
+from guarita.rotation.rotators.keymaking import pem
 
 ALGORITHMS = ["ES256", "ES384", "RS256", "PS256", "EdDSA"]
 CLAIMS = {"iss": "https://id.example.com", "aud": "https://api.example.com", "sub": "probe", "client_id": "probe",
@@ -55,14 +56,14 @@ def test_other_libraries_read_the_key_and_verify_its_tokens(algorithm):
     published = keys.jwk(key, kid, algorithm)
     token = keys.token(key, {"alg": algorithm, "kid": kid}, {"sub": "a"})
     assert jwt.decode(token, jwt.PyJWK(published).key, algorithms=[algorithm]) == {"sub": "a"}
-    signed = jwt.encode({"sub": "b"}, keys.pem(key), algorithm, headers={"kid": kid})
+    signed = jwt.encode({"sub": "b"}, pem(key), algorithm, headers={"kid": kid})
     assert jwt.decode(signed, jwt.PyJWK(published).key, algorithms=[algorithm]) == {"sub": "b"}
     found = parse_key_set(json.dumps({"keys": [published], "guarita": {}}).encode(), [algorithm])
     assert found.find(kid, algorithm)
     for other in ALGORITHMS:
         if other[:2] != algorithm[:2] and {other, algorithm} != {"RS256", "PS256"}:
             with pytest.raises(ValueError, match="no key"):
-                keys.load(keys.pem(key), other)
+                keys.load(pem(key), other)
 
 
 def test_the_thumbprint_is_that_of_rfc_7638():

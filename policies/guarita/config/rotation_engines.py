@@ -41,6 +41,10 @@ class PkiSecret(BaseSecret, frozen=True, kw_only=True, tag="pki"):
     alt_names: Annotated[list[HostName], Meta(description="Beside the common name.")] = msgspec.field(
         default_factory=list
     )
+    usage: Annotated[
+        Literal["server", "client"],
+        Meta(description="What it is shown as in a handshake. client: to a server."),
+    ] = "server"
     key: Literal["ec-p256", "ec-p384", "ed25519", "rsa-2048", "rsa-3072", "rsa-4096"] = "ec-p256"
     ttl_days: (
         Annotated[
@@ -69,6 +73,8 @@ class PkiSecret(BaseSecret, frozen=True, kw_only=True, tag="pki"):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.usage == "client" and self.endpoints:
+            raise ValueError("`endpoints` serve certificates of `usage: server`")
         if self.ttl_days is not None and self.ttl_days < self.max_age_days:
             raise ValueError("`ttl_days` is less than `max_age_days`: it would expire before it is overdue")
 

@@ -11,41 +11,26 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, HashAlgorithm
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from guarita.rotation.interface import Randomness
+from guarita.rotation.rotators.keymaking import PrivateKey, make_ec, make_ed25519, make_rsa
 
-PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 RSA_BITS: Final = 3072
 _CURVES: Final[Mapping[str, tuple[type[ec.EllipticCurve], str, type[HashAlgorithm], int]]] = {
     "ES256": (ec.SECP256R1, "P-256", SHA256, 32),
     "ES384": (ec.SECP384R1, "P-384", SHA384, 48),
 }
 """Curve, its name in a JWK, digest, and bytes of a coordinate (RFC 7518 sections 3.4 and 6.2)."""
-_MARGIN: Final = 8
-"""More bytes than the order of a curve has, so that no scalar is noticeably likelier (FIPS 186-5, A.2.1)."""
 
 
 def make(algorithm: str, randomness: Randomness) -> PrivateKey:
     """A new key for this algorithm (RFC 7518, RFC 8037)."""
     if algorithm in _CURVES:
-        curve, _, _, size = _CURVES[algorithm]
-        order = curve().group_order
-        scalar = int.from_bytes(randomness(size + _MARGIN), "big") % (order - 1) + 1
-        return ec.derive_private_key(scalar, curve())
+        return make_ec(_CURVES[algorithm][0](), randomness)
     if algorithm == "EdDSA":
-        return ed25519.Ed25519PrivateKey.from_private_bytes(randomness(32))
-    return rsa.generate_private_key(65537, RSA_BITS)
-
-
-def pem(key: PrivateKey) -> str:
-    """PKCS #8, as most libraries take it."""
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+        return make_ed25519(randomness)
+    return make_rsa(RSA_BITS)
 
 
 def load(text: str, algorithm: str) -> PrivateKey:

@@ -20,6 +20,7 @@ from guarita.rotation.parts import Parts
 from guarita.rotation.rotators.jwt import keys
 from guarita.rotation.rotators.jwt.document import Change, kids, parse, removed_at
 from guarita.rotation.rotators.jwt.places import Place, place_of
+from guarita.rotation.rotators.keymaking import PrivateKey, pem
 
 _MAX_SET: Final = 262_144
 _TOKEN_SECONDS: Final = 60
@@ -77,7 +78,7 @@ class JwtRotator(Rotator):
         return Credential(
             rotation=rotation,
             handle={"kid": kid, "alg": self._section.algorithm},
-            values={"kid": kid, "algorithm": self._section.algorithm, "private_key": keys.pem(key)},
+            values={"kid": kid, "algorithm": self._section.algorithm, "private_key": pem(key)},
         )
 
     def create(self, new: Credential, fence: Fence) -> Credential:
@@ -153,7 +154,7 @@ class JwtRotator(Rotator):
         for place in self._places:
             place.change(change, fence, now)
 
-    def _key_of(self, credential: Credential) -> keys.PrivateKey:
+    def _key_of(self, credential: Credential) -> PrivateKey:
         return keys.load(credential.values["private_key"], credential.handle["alg"])
 
     def _public(self, credential: Credential) -> dict[str, Any]:
@@ -189,7 +190,7 @@ class JwtRotator(Rotator):
             raise ProbeFailedError("jwt.probe", f"{probe.url}: takes a token by any key")
         return status
 
-    def _asked(self, credential: Credential, key: keys.PrivateKey) -> int:
+    def _asked(self, credential: Credential, key: PrivateKey) -> int:
         probe = self._section.probe
         assert probe is not None  # noqa: S101
         now = int(self._parts.vault.now())

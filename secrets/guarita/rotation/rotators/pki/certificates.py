@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from guarita.rotation.interface import Randomness
+from guarita.rotation.rotators.keymaking import PrivateKey, make_ec, make_ed25519, make_rsa, pem
 
-PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
-_CURVES: Final = {"ec-p256": (ec.SECP256R1, 32), "ec-p384": (ec.SECP384R1, 48)}
-_MARGIN: Final = 8
+_CURVES: Final = {"ec-p256": ec.SECP256R1, "ec-p384": ec.SECP384R1}
 
 
 class CertificateError(ValueError):
@@ -33,13 +27,10 @@ class CertificateError(ValueError):
 def make_key(form: str, randomness: Randomness) -> PrivateKey:
     """A new private key, such as `ec-p256` or `rsa-3072`."""
     if form in _CURVES:
-        curve, size = _CURVES[form]
-        order = curve().group_order
-        scalar = int.from_bytes(randomness(size + _MARGIN), "big") % (order - 1) + 1
-        return ec.derive_private_key(scalar, curve())
+        return make_ec(_CURVES[form](), randomness)
     if form == "ed25519":
-        return ed25519.Ed25519PrivateKey.from_private_bytes(randomness(32))
-    return rsa.generate_private_key(65537, int(form.removeprefix("rsa-")))
+        return make_ed25519(randomness)
+    return make_rsa(int(form.removeprefix("rsa-")))
 
 
 def request(key: PrivateKey, names: Sequence[str]) -> str:
@@ -51,11 +42,6 @@ def request(key: PrivateKey, names: Sequence[str]) -> str:
         .sign(key, None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256())
     )
     return built.public_bytes(Encoding.PEM).decode()
-
-
-def pem(key: PrivateKey) -> str:
-    """PKCS #8."""
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
 def load_key(text: str) -> PrivateKey:
@@ -116,15 +102,53 @@ def serial_number(text: str) -> int:
     return int(text.replace(":", ""), 16)
 
 
-def handshake_in_memory(chain: str, key: str, authority: str, name: str) -> str:
-    """Shake hands with ourselves, once, as a client that trusts `authority` alone; gives the TLS version.
+def serving(chain: str, key: str, authority: str, name: str) -> str:
+    """Shake hands in memory as the server of this chain, with a client that trusts `authority` alone.
 
-    Raises CertificateError with what OpenSSL says.
+    Gives the TLS version. Raises CertificateError with what OpenSSL says.
     """
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     client = ssl.create_default_context(cadata=authority)
+    return _shaken(client, server, {server: chain + key}, name)
+
+
+def presenting(chain: str, key: str, authority: str) -> str:
+    """Shake hands in memory as the client of this chain, with a server that trusts `authority` alone.
+
+    Gives the TLS version. Raises CertificateError with what OpenSSL says.
+    """
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cadata=authority)
+    server.verify_mode = ssl.CERT_REQUIRED
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname = False
+    client.verify_mode = ssl.CERT_NONE  # the server is this process
+    return _shaken(client, server, {client: chain + key, server: "".join(stranger())}, None)
+
+
+def stranger() -> tuple[str, str]:
+    """A certificate that nobody trusts, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = dt.datetime.now(dt.UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "stranger")])
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(hours=1))
+        .sign(key, hashes.SHA256())
+    )
+    return built.public_bytes(Encoding.PEM).decode(), pem(key)
+
+
+def _shaken(
+    client: ssl.SSLContext, server: ssl.SSLContext, chains: Mapping[ssl.SSLContext, str], name: str | None
+) -> str:
     try:
-        _load(server, chain + key)
+        for context, chain in chains.items():
+            _load(context, chain)
         to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
         ours = client.wrap_bio(to_client, to_server, server_hostname=name)
         theirs = server.wrap_bio(to_server, to_client, server_side=True)

@@ -26,6 +26,7 @@ from guarita.rotation.errors import (
 )
 from guarita.rotation.interface import ADOPTED, Credential, Fence, Problem, Proof, Randomness, Rotator
 from guarita.rotation.parts import Parts
+from guarita.rotation.rotators.keymaking import PrivateKey, pem
 from guarita.rotation.rotators.pki import certificates as tls
 from guarita.rotation.vault.client import VaultRefusedError
 
@@ -91,7 +92,7 @@ class PkiRotator(Rotator):
                     hint="set no_store to false",
                 )
             )
-        if not self._section.endpoints:
+        if not self._section.endpoints and self._section.usage == "server":
             found.append(
                 Problem(
                     code="pki.no-endpoint",
@@ -106,7 +107,7 @@ class PkiRotator(Rotator):
         return Credential(
             rotation=rotation,
             handle={"common_name": self._section.common_name},
-            values={self._section.key_field: tls.pem(key)},
+            values={self._section.key_field: pem(key)},
             material={"csr": tls.request(key, self._names)},
         )
 
@@ -146,18 +147,26 @@ class PkiRotator(Rotator):
             credential.values[f] for f in (self._section.certificate_field, self._section.key_field)
         )
         authority = credential.values.get(self._section.chain_field, "")
+        client = self._section.usage == "client"
+
+        def shaken(trusted: str, name: str) -> str:
+            if client:
+                return tls.presenting(chain, key, trusted)
+            return tls.serving(chain, key, trusted, name)
+
         name = self._section.common_name.replace("*", "any", 1)
         try:
-            version = tls.handshake_in_memory(chain, key, authority, name)
+            version = shaken(authority, name)
         except tls.CertificateError as error:
             raise ProbeFailedError("pki.probe", f"{self._section.common_name}: {error}") from None
         try:
-            tls.handshake_in_memory(chain, key, authority, "other.invalid")
+            # What must fail: another name; for a client, who has none, another authority.
+            shaken(tls.stranger()[0] if client else authority, "other.invalid")
         except tls.CertificateError:
-            facts = {"serial": credential.handle["serial"], "version": version, "other_name_refused": True}
+            facts = {"serial": credential.handle["serial"], "version": version, "as": self._section.usage}
             return Proof(kind="handshake", facts=facts)
         raise ProbeFailedError(
-            "pki.probe", f"{self._section.common_name}: the certificate is good for any name"
+            "pki.probe", f"{self._section.common_name}: a handshake that must fail does not"
         )
 
     def served(self, new: Credential) -> Proof | None:
@@ -263,7 +272,7 @@ class PkiRotator(Rotator):
                 hint="compare allowed_domains, key_type and key_bits of the role",
             ) from None
 
-    def _must_be_what_was_asked(self, certificate: x509.Certificate, key: tls.PrivateKey) -> None:
+    def _must_be_what_was_asked(self, certificate: x509.Certificate, key: PrivateKey) -> None:
         if not tls.belongs(certificate, key):
             raise DriftError("pki.other-key", f"{self._section.mount}: signed for another key")
         if missing := sorted(set(self._names) - tls.names_of(certificate)):
@@ -297,7 +306,7 @@ class PkiRotator(Rotator):
                 ) from None
         return found
 
-    def _of_key(self, key: tls.PrivateKey) -> list[x509.Certificate]:
+    def _of_key(self, key: PrivateKey) -> list[x509.Certificate]:
         """Every certificate in the engine's store for this key."""
         return [certificate for _, certificate in self._stored() if tls.belongs(certificate, key)]
 
