@@ -7,10 +7,12 @@ from urllib.parse import parse_qs, urlsplit
 import portal as portals
 import pytest
 from portal import BROWSER, PATH, SCRIPT, SESSION, URL
+from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from guarita.audit import open_ledger
 from guarita.gateway.asgi import socket
+from guarita.gateway.forward import ForwardAuth
 
 SOCKET = "wss://portal.example.com/socket"
 
@@ -220,3 +222,60 @@ def test_a_page_says_why_and_repeats_nothing(portal):
     assert f'<a href="{URL}{PATH}/start">' in answer.text
     plain = portal.client.get(f"{PATH}/callback", headers={"accept": "application/json"})
     assert plain.json()["code"] == "login.state"
+
+
+# --- by the contracts of proxies
+
+
+@pytest.fixture
+def asked(tmp_path, provider):
+    """Somebody who is logged in, and the server that a proxy asks."""
+    path = portals.configured(
+        tmp_path, provider, gateway={"proxies": ["127.0.0.1"], "access": portals.ACCESS}
+    )
+    portal = portals.Portal(path, provider)
+    portal.client = TestClient(
+        ForwardAuth(portal.gateway), base_url=URL, client=("127.0.0.1", 9), follow_redirects=False
+    )
+    with portal.client:
+        portal.log_in()
+        yield portal.client
+
+
+def traefik(method="GET", uri="/me", **headers):
+    said = {"x-forwarded-method": method, "x-forwarded-uri": uri, "x-forwarded-proto": "https",
+            "x-forwarded-host": "portal.example.com", "x-forwarded-for": "203.0.113.5"}  # fmt: skip
+    return {**said, **{name.replace("_", "-"): value for name, value in headers.items()}}
+
+
+def test_traefik_hands_the_way_to_the_login_on(asked):
+    answer = asked.get("/traefik", headers=traefik(**SCRIPT))
+    assert (answer.status_code, answer.headers["x-guarita-subject"]) == (200, "user-1")
+    for headers, status in (
+        (traefik("POST", sec_fetch_site="same-site"), 403),
+        (traefik("POST", sec_fetch_site="same-origin"), 200),
+        (traefik(sec_fetch_site="same-site", sec_fetch_mode="no-cors"), 403),
+        (traefik(sec_websocket_key="x", sec_fetch_site="same-site"), 403),
+        (traefik(sec_websocket_key="x"), 403),
+        (traefik(sec_websocket_key="x", origin=URL), 200),
+    ):
+        assert asked.get("/traefik", headers=headers).status_code == status, headers
+    asked.cookies.clear()
+    answer = asked.get("/traefik", headers=traefik(uri="/me?a=b") | portals.NAVIGATION)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{URL}{PATH}/start?return=/me?a=b")
+    assert asked.get("/traefik", headers=traefik(**SCRIPT)).status_code == 401
+
+
+def test_envoy_must_say_who_sent_a_session(asked):
+    for headers, status in (
+        ({}, 400),
+        ({"sec-fetch-site": "same-origin"}, 200),
+        ({"origin": URL}, 200),
+        ({"origin": "https://docs.example.com"}, 403),
+    ):
+        assert asked.get("/envoy/me", headers=headers).status_code == status, headers
+    assert asked.get("/envoy/me").json()["code"] == "forward.contract"
+    asked.cookies.clear()
+    assert asked.get("/envoy/me").status_code == 401
+    answer = asked.get("/envoy/me?a=b", headers=portals.NAVIGATION)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{URL}{PATH}/start?return=/me?a=b")

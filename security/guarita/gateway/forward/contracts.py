@@ -15,6 +15,8 @@ from guarita.gateway.paths import canonical
 from guarita.gateway.proxies import PeerError, Proxies
 from guarita.gateway.refusal import RefusalError
 
+_SESSION = b"__Host-guarita="
+"""The session's cookie (`guarita.gateway.login.cookies`)."""
 Contract = Callable[[Scope, Proxies], Request]
 
 
@@ -37,6 +39,15 @@ def traefik(scope: Scope, proxies: Proxies) -> Request:
 
 def envoy(scope: Scope, proxies: Proxies) -> Request:
     """The request's own method and path, behind our prefix (envoyproxy.io, ext_authz `http_service.path_prefix`)."""
+    told = {name for name, _ in scope["headers"]}
+    with_session = any(name == b"cookie" and _SESSION in value for name, value in scope["headers"])
+    if with_session and told.isdisjoint({b"origin", b"sec-fetch-site"}):
+        # Envoy hands on what it is told to: a cookie without these may come from any site.
+        raise ContractError(
+            "forward.contract",
+            "the proxy hands on a session, and neither Origin nor Sec-Fetch-Site",
+            hint="docs/gateway-login.md has what Envoy must hand on",
+        )
     raw = scope["raw_path"].removeprefix(b"/envoy")
     return _made(scope, proxies, scope["method"], raw + b"?" + scope.get("query_string", b""))
 
