@@ -496,4 +496,6 @@ def test_the_login_has_limits_like_everything(tmp_path, provider):
     portal = portals.Portal(path, provider)
     with portal.client:
         answers = [portal.open(f"{PATH}/start").status_code for _ in range(5)]
+        last = portal.open(f"{PATH}/callback")
     assert answers == [303, 303, 303, 429, 429]
+    assert (last.status_code, int(last.headers["retry-after"]) > 0) == (429, True)

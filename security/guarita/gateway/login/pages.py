@@ -53,7 +53,7 @@ async def refuse(
             again=html.escape(again),
             code=html.escape(refusal.code),
         )
-        headers = [(b"content-type", b"text/html; charset=utf-8")]
+        headers = [(b"content-type", b"text/html; charset=utf-8"), *refusal.headers]
         body = page.encode()
     kept = {name for name, _ in _HEADERS} | {b"content-length"}
     await respond(send, status, [(name, value) for name, value in headers if name not in kept], body)

@@ -26,6 +26,7 @@ from guarita.gateway.login.provider import Provider
 from guarita.gateway.login.sealing import Sealer
 from guarita.gateway.oauth.tokenendpoint import Issued
 from guarita.gateway.refusal import UndecidedError
+from guarita.gateway.shared import COOLDOWN
 
 _PURPOSE: Final = b"session"
 _EARLY: Final = 60.0
@@ -221,7 +222,7 @@ class Sessions:
             except SessionsGoneError:
                 if attempt == _KEPT - 1:
                     raise
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(COOLDOWN + 0.1)
             else:
                 return changed if kept else await self._current(key)
         raise AssertionError  # the loop returns or raises
