@@ -188,27 +188,32 @@ def ours(bench: Bench, count: int, access: AccessSection, asked: list[Question],
     return policy
 
 
+def measure(bench: Bench, count: int) -> None:
+    """Ours and the peers at so many roles."""
+    repeat = 7 if bench.quick else 25
+    access, roles, asked = section(count), held(count), questions(count)
+    policy = ours(bench, count, access, asked, repeat)
+    peers = {"cedarpy": cedar_asks(access, roles), "pycasbin": casbin_asks(access, roles)}
+    few = asked[:: max(len(asked) // (8 if bench.quick else 24), 1)]
+    right = {one: policy.permits(roles, ":".join(one)) for one in asked}
+    if len(set(right.values())) == 1:
+        sys.exit("every question has one answer: nothing would be compared")
+    for name, ask in peers.items():
+        for one in asked if name == "cedarpy" else few:
+            if ask(one) != right[one]:
+                sys.exit(f"{name} says otherwise of {one} at {count} roles")
+        took = microseconds(each(ask, [(one,) for one in few]), len(few), 3)
+        bench.add(f"{count} roles: {name}", took, "us")
+        for kind in ("a new (roles, permission)", "(roles, permission) seen before"):
+            mine = next(one.value for one in bench.results if one.name == f"{count} roles: {kind}")
+            bench.add(f"{count} roles: {name} / {kind}", took / mine, "ratio")
+
+
 def main() -> int:
     """Run it."""
     bench = Bench.started("access decisions against pycasbin and cedarpy")
-    repeat = 7 if bench.quick else 25
     for count in (10, 100, 1000):
-        access, roles, asked = section(count), held(count), questions(count)
-        policy = ours(bench, count, access, asked, repeat)
-        peers = {"cedarpy": cedar_asks(access, roles), "pycasbin": casbin_asks(access, roles)}
-        few = asked[:: max(len(asked) // (8 if bench.quick else 24), 1)]
-        right = {one: policy.permits(roles, ":".join(one)) for one in asked}
-        if len(set(right.values())) == 1:
-            sys.exit("every question has one answer: nothing would be compared")
-        for name, ask in peers.items():
-            for one in asked if name == "cedarpy" else few:
-                if ask(one) != right[one]:
-                    sys.exit(f"{name} says otherwise of {one} at {count} roles")
-            took = microseconds(each(ask, [(one,) for one in few]), len(few), 3)
-            bench.add(f"{count} roles: {name}", took, "us")
-            for kind in ("a new (roles, permission)", "(roles, permission) seen before"):
-                mine = next(one.value for one in bench.results if one.name == f"{count} roles: {kind}")
-                bench.add(f"{count} roles: {name} / {kind}", took / mine, "ratio")
+        measure(bench, count)
     return bench.finish()
 
 
