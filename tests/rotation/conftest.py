@@ -1,11 +1,15 @@
 import itertools
 from pathlib import Path
 
+import enginebenches
 import kubeing
+import meddling
 import pytest
 import servers
+from enginebenches import Case, PostgresBench
 from kubeapi import cluster as kubecluster
 from rotating import vault_at
+from runners import Nursery
 
 from guarita.rotation.interface import Delivery
 from guarita.rotation.vault import Kv
@@ -62,3 +66,57 @@ def kube(control_plane, tmp_path):
         yield setting
         setting.cluster.close()
         control_plane.reset()
+
+
+@pytest.fixture(scope="session")
+def nursery(tmp_path_factory):
+    """Starts `guarita` as processes, each forked from one that has imported it."""
+    made = Nursery(tmp_path_factory.mktemp("runners"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    with servers.postgres() as server:
+        PostgresBench.server = enginebenches.scram(server)
+        yield server
+
+
+@pytest.fixture
+def trap():
+    return meddling.Trap()
+
+
+@pytest.fixture
+def cases(bao, nursery, trap, tmp_path, request):
+    """Makes a Case of a bench: `cases(KvBench)`. Every server is reached through a relay with the trap."""
+    made = []
+
+    def make(kind, *, vault=bao, **settings):
+        folder = tmp_path / f"case-{len(made)}"
+        folder.mkdir()
+        if kind is PostgresBench:
+            request.getfixturevalue("postgres")
+        bench = kind(vault, folder)
+        relays = {"vault": meddling.to_vault(trap, int(vault.rpartition(":")[2]))}
+        if bench.kind == "postgres":
+            relays["postgres"] = meddling.to_postgres(trap, bench.server.port)
+        if bench.kind == "redis":
+            relays["redis"] = meddling.to_redis(trap, bench.servers[0].port)
+        case = Case(bench, nursery, relays, folder, **settings)
+        case.trap = trap
+        made.append(case)
+        return case
+
+    yield make
+    for case in made:
+        for relay in case.relays.values():
+            relay.close()
+        case.bench.close()
+        case.bench.eyes.close()
+
+
+@pytest.fixture
+def case(cases, request):
+    return cases(request.param)

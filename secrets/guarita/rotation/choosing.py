@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Final
 
 from guarita.errors import GuaritaError, UsageError
 from guarita.rotation.engine.machine import Machine
@@ -14,6 +15,9 @@ from guarita.rotation.service import Service
 from guarita.rotation.spans import span
 from guarita.rotation.standing import Age
 from guarita.rotation.windows import is_open, opens
+
+_PAUSES: Final = (0.2, 2.0)
+"""Seconds before a secret is looked at once more, when nobody answered."""
 
 
 class Chosen:
@@ -43,21 +47,31 @@ class Chosen:
 
         `asked`: whether due or not. `resumes`: only go on with what is under way. Raises UsageError.
         """
-        try:
-            machine = self._service.machine(name, anytime=self._anytime or emergency)
-            if machine.work is not None:
-                self._goes_on(machine, emergency=emergency)
-            elif resumes:
-                for proof in machine.tidy():
-                    self._service.tools.say(f"{name}: ended what was left behind: {proof.facts['ended']}")
+        for pause in (*_PAUSES, None):
+            try:
+                self._add(name, asked=asked, emergency=emergency, resumes=resumes)
+            except TransientError as error:
+                if pause is None or isinstance(error, NotYetError):
+                    self._report(name, Result.UNKNOWN, error)
+                    return
+                self._sleep(pause)
+            except UsageError:
+                raise
+            except GuaritaError as error:
+                self._report(name, Result.HALTED, error)
+                return
             else:
-                self._begins(machine, asked=asked, emergency=emergency)
-        except TransientError as error:
-            self._report(name, Result.UNKNOWN, error)
-        except UsageError:
-            raise
-        except GuaritaError as error:
-            self._report(name, Result.HALTED, error)
+                return
+
+    def _add(self, name: str, *, asked: bool, emergency: bool, resumes: bool) -> None:
+        machine = self._service.machine(name, anytime=self._anytime or emergency)
+        if machine.work is not None:
+            self._goes_on(machine, emergency=emergency)
+        elif resumes:
+            for proof in machine.tidy():
+                self._service.tools.say(f"{name}: ended what was left behind: {proof.facts['ended']}")
+        else:
+            self._begins(machine, asked=asked, emergency=emergency)
 
     def _goes_on(self, machine: Machine, *, emergency: bool) -> None:
         held = machine.held_by_another()

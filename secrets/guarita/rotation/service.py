@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import socket
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -97,7 +98,7 @@ class Service:
             section.vault, folder, lambda login: service_account_token(login, self.clusters.api)
         )
         self.kv = Kv(self.vault)
-        self.clock = clock or Clock(self.vault.now)
+        self.clock = clock or Clock(self.vault.now, time.time)
         self.runner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._stack = ExitStack()
         self._stack.callback(self.clusters.close)

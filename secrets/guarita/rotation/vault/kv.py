@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+import msgspec
+
 from guarita.rotation.errors import TransientError
 from guarita.rotation.vault.client import UnansweredError, Vault, VaultRefusedError
 
@@ -51,7 +53,8 @@ class Kv:
 
         When the answer is lost, or the write was done before with the same data, what stands there decides.
         """
-        body = {"options": {"cas": cas}, "data": dict(data)}
+        data = msgspec.json.decode(msgspec.json.encode(data))  # as it is read back: lists for tuples
+        body = {"options": {"cas": cas}, "data": data}
         for attempt in range(_ATTEMPTS):
             try:
                 return _entry(self._vault.write(_path(place, "data"), body), data)
