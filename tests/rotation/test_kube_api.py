@@ -66,7 +66,7 @@ def test_a_write_without_a_certain_answer_is_never_repeated_blindly(kube, api, f
 
 @pytest.mark.parametrize("fault", ["hang", "lose-hang", "trickle"])
 def test_nothing_hangs(kube, fault):
-    impatient = kube.another(timeout=0.5)
+    impatient = kube.another(timeout=0.25)
     impatient._api._sleep = lambda _: None
     kube.server.fault(fault, path="*/secrets*", times=100, seconds=0.2)
     begun = time.monotonic()
@@ -80,7 +80,7 @@ def test_nothing_hangs(kube, fault):
 
 
 def test_storage_that_stalls_is_a_transient_failure(kube):
-    impatient = kube.another(timeout=0.5)
+    impatient = kube.another(timeout=0.25)
     impatient._api._sleep = lambda _: None
     kube.server.side("stall", on=True, seconds=0.1)
     with pytest.raises(TransientError):
@@ -94,7 +94,7 @@ def test_storage_that_stalls_is_a_transient_failure(kube):
 
 @pytest.mark.parametrize("fault", ["drop", "lose", "status", "lose-hang"])
 def test_a_store_whose_answer_is_lost_is_read_back(kube, fault):
-    impatient = kube.another(timeout=0.5)
+    impatient = kube.another(timeout=0.25)
     kube.server.fault(fault, method="POST", path="*/secrets", code=503)
     landed = fault in {"lose", "lose-hang"}
     if landed:
@@ -110,7 +110,7 @@ def test_a_store_whose_answer_is_lost_is_read_back(kube, fault):
 @pytest.mark.parametrize("fault", ["drop", "lose", "status", "lose-hang"])
 def test_a_patch_whose_answer_is_lost_is_read_back_and_changes_the_template_once(kube, fault):
     kube.apply(secret(kube.namespace, "db", password="old"), kubeing.deployment(kube.namespace, replicas=0))
-    impatient = kube.another(timeout=0.5)
+    impatient = kube.another(timeout=0.25)
     kube.cluster.store(kube.delivery, "r1", {"password": "one"}, kube.fences.next())
     consumer = kube.consumer()
     before = kube.read("deployments", "web")["metadata"]["generation"]

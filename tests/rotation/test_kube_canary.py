@@ -171,3 +171,17 @@ def test_where_a_second_pod_would_do_harm_there_is_none(kube, kind, document, wh
     kube.cluster.store(kube.delivery, "r1", {"password": "good"}, kube.fences.next())
     assert why in kube.cluster.canary(kube.consumer(kind), "r1", kube.fences.next()).facts["skipped"]
     assert not canaries(kube)
+
+
+def test_on_the_way_back_what_was_being_tried_is_withdrawn(web):
+    """Another workload's canary failed: this one's holds a value that is going to end."""
+    with web.server.kubelet(lambda pod: Behaviour, web.namespace):
+        web.settle()
+        web.cluster.store(web.delivery, "r1", {"password": "good"}, web.fences.next())
+        consumer = web.consumer()
+        with pytest.raises(NotYetError):
+            web.cluster.canary(consumer, "r1", web.fences.next())
+        assert canaries(web)
+        web.cluster.point(consumer, None, web.fences.next("r1"))
+        kubeing.wait_for(lambda: not canaries(web))
+        assert {pod.rotation for pod in web.cluster.pods(web.delivery)} == {None}

@@ -110,7 +110,7 @@ def test_generation_rises_with_the_spec_and_status_has_a_door_of_its_own(kube):
     assert labelled["metadata"]["generation"] == generation
     changed = kube.client.patch(path, {"spec": {"minReadySeconds": 1}, "status": {"replicas": 7}})
     assert changed["metadata"]["generation"] == generation + 1
-    assert changed["status"].get("replicas", 0) == 0
+    assert changed.get("status", {}).get("replicas", 0) == 0
     after = kube.client.patch(
         f"{path}/status", {"spec": {"minReadySeconds": 9}, "status": {"collisionCount": 3}}
     )

@@ -69,6 +69,18 @@ def try_canary(
     return _judge(api, path, pod, consumer, workload)
 
 
+def withdraw(api: Api, consumer: Consumer, fence: Fence) -> None:
+    """On the way back: remove what was being tried, which holds the value that is going to end."""
+    path = POD.path(consumer.delivery.namespace, canary_name(consumer.kind, consumer.name, fence.rotation))
+    pod = api.get(path)
+    if pod is None or terminating(pod) or CANARY not in (pod["metadata"].get("labels") or {}):
+        return
+    if seen_token(pod, fence) > fence.token:
+        raise FencedOutError(fence.secret, f"canary of {consumer}")
+    fence.hold()
+    _remove(api, path, pod)
+
+
 def _skipped(consumer: Consumer, why: str) -> Proof:
     return Proof(kind="canary", facts={"workload": str(consumer), "skipped": why})
 

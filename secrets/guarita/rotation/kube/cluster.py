@@ -10,7 +10,7 @@ from typing import Final
 from guarita.rotation.interface import Consumer, Delivery, Fence, PodState, Problem, Proof
 from guarita.rotation.kube import lease, rollouts, versions
 from guarita.rotation.kube.api import Api
-from guarita.rotation.kube.canary import try_canary
+from guarita.rotation.kube.canary import try_canary, withdraw
 from guarita.rotation.kube.obstacles import obstacle, problems
 from guarita.rotation.kube.snapshot import Snapshot
 from guarita.rotation.kube.workloads import (
@@ -117,6 +117,8 @@ class KubeCluster:
     def point(self, consumer: Consumer, rotation: str | None, fence: Fence) -> None:
         """Let the template refer to this version (None: to the plain name)."""
         if consumer.kind in BY_NAME and BY_NAME[consumer.kind].movable:
+            if rotation != fence.rotation:
+                withdraw(self._api, consumer, fence)
             rollouts.point(self._api, consumer, self._names(consumer, rotation), rotation, fence)
             self._forget(consumer.delivery.namespace)
 

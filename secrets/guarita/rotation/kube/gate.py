@@ -15,7 +15,7 @@ _SPARE: Final = 30.0
 """Seconds beyond a deadline that a controller may take to say so."""
 _DEADLINE: Final = 600
 """Seconds for each pod, as a Deployment has by itself."""
-_POLL: Final = 2.0
+_POLL: Final = 1.0
 
 
 def status_gate(workload: Workload, now: float) -> Mapping[str, Any]:

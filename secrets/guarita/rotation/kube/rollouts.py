@@ -135,12 +135,12 @@ def converged(api: Api, consumer: Consumer, versions: Versions, rotation: str | 
     ending = [pod for pod in pods if terminating(pod)]
     if ending:
         raise NotYetError(
-            "kube.rolling", f"{consumer}: {len(ending)} of its old pods are still ending", delay=2.0
+            "kube.rolling", f"{consumer}: {len(ending)} of its old pods are still ending", delay=1.0
         )
     others = [pod["metadata"]["name"] for pod in pods if not _runs(pod, versions, rotation)]
     if others:
         raise NotYetError(
-            "kube.rolling", f"{consumer}: {', '.join(others[:5])} run another version", delay=2.0
+            "kube.rolling", f"{consumer}: {', '.join(others[:5])} run another version", delay=1.0
         )
     return Proof(
         kind="rollout",
