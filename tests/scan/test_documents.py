@@ -15,7 +15,7 @@ import pytest
 from guarita.pii.reading import Reader, reader
 from guarita.policy.gate.coverage import FileStatus
 from guarita.scan.interface import ScanJob, ScannerError, Snapshot, TreeFile
-from guarita.scan.scanners.documents import scanner as documents
+from guarita.scan.scanners.documents import reading as documents
 from guarita.scan.scanners.documents.scanner import DocumentsScanner
 
 # Invented values with right check digits.

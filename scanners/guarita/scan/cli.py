@@ -10,13 +10,12 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
-from rich.progress import Progress, TaskID
 
 from guarita.audit import Ledger
-from guarita.cli import Context, command_options
+from guarita.cli import Bars, Context, command_options
 from guarita.errors import ExitStatus, GuaritaError, UsageError
 from guarita.policy.gate.finding import Severity
 from guarita.policy.gate.verdict import Result, Verdict
@@ -26,8 +25,12 @@ from guarita.scan.cache import cache_folder, chosen_folder
 from guarita.scan.gate import Policy, Request, find_policy, judge
 from guarita.scan.record import open_record, recorded
 from guarita.scan.reports import FORMATS, reporter
-from guarita.scan.reports.text import TextReporter
 from guarita.scan.tree import Folder, Tree, open_trees
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from guarita.scan.reports.text import TextReporter
 
 STATUS = {
     Result.PASSED: ExitStatus.PASSED,
@@ -206,7 +209,7 @@ def _cache(tree: Tree, chosen: Path | None) -> Path | None:
     return folder
 
 
-def _shown(bars: Progress) -> Callable[[str, int, int], None]:
+def _shown(bars: Bars) -> Callable[[str, int, int], None]:
     """Progress of the scanners, a bar each."""
     tasks: dict[str, TaskID] = {}
     lock = threading.Lock()
@@ -247,8 +250,8 @@ def _write(reports: Sequence[tuple[str, Path | None]], verdict: Verdict, context
                 target.write_bytes(chosen.render(verdict))
             except OSError as error:
                 raise GuaritaError("scan.output", f"{target}: {error.strerror}") from error
-        elif isinstance(chosen, TextReporter):
-            chosen.show(verdict, context.out)
+        elif name == "text":
+            cast("TextReporter", chosen).show(verdict, context.out)
         else:
             sys.stdout.buffer.write(chosen.render(verdict))
 

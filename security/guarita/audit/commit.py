@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections import deque
@@ -73,6 +72,8 @@ class GroupCommit:
 
     async def aappend(self, drafts: Sequence[Draft]) -> list[Appended]:
         """As `append`, for a task: waits without holding the event loop."""
+        import asyncio  # noqa: PLC0415  # commands append without a loop, and do not wait for its import
+
         loop = asyncio.get_running_loop()
         done = loop.create_future()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 from collections.abc import Iterator
@@ -43,6 +42,8 @@ class Encoder:
     async def adraft(self, event: Event, idempotency_key: str | None) -> Draft:
         """As `draft`. Subjects' keys, which may have to be made or asked for, do not hold the event loop."""
         encoded = self._encoded(event, idempotency_key, own=False)
+        import asyncio  # noqa: PLC0415  # commands append without a loop, and do not wait for its import
+
         return await asyncio.to_thread(self._sealed, encoded) if encoded.personal else self._sealed(encoded)
 
     def _encoded(self, event: Event, idempotency_key: str | None, *, own: bool) -> _Encoded:

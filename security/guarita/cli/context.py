@@ -2,26 +2,68 @@
 
 from __future__ import annotations
 
+import functools
 import sys
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 import msgspec
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import TaskID
 
 
 def _console(*, stderr: bool) -> Console:
+    from rich.console import Console  # noqa: PLC0415  # most runs for machines show nothing by it
+
     # rich follows NO_COLOR, FORCE_COLOR and TERM=dumb by itself, and drops colour when not on a terminal.
     return Console(stderr=stderr, highlight=False, soft_wrap=False)
+
+
+class Bars(Protocol):
+    """What commands do with a progress display."""
+
+    def add_task(self, description: str, *, total: float | None = None) -> TaskID:
+        """Show a task with `total` steps."""
+        ...
+
+    def update(
+        self,
+        task_id: TaskID,
+        *,
+        completed: float | None = None,
+        total: float | None = None,
+        description: str | None = None,
+    ) -> None:
+        """Say how far it is."""
+        ...
+
+
+class _Unseen:
+    """Stands in for a display that nobody watches."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def add_task(self, description: str, *, total: float | None = None) -> TaskID:
+        """Take a task, and show none."""
+        del description, total
+        return cast("TaskID", 0)
+
+    def update(
+        self,
+        task_id: TaskID,
+        *,
+        completed: float | None = None,
+        total: float | None = None,
+        description: str | None = None,
+    ) -> None:
+        """Show nothing."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +78,16 @@ class Context:
     config: Path | None = None
     quiet: bool = False
     json: bool = False
-    out: Console = field(default_factory=lambda: _console(stderr=False))
-    err: Console = field(default_factory=lambda: _console(stderr=True))
+
+    @functools.cached_property
+    def out(self) -> Console:
+        """The console on stdout."""
+        return _console(stderr=False)
+
+    @functools.cached_property
+    def err(self) -> Console:
+        """The console on stderr."""
+        return _console(stderr=True)
 
     @property
     def interactive(self) -> bool:
@@ -45,8 +95,19 @@ class Context:
         # Asked of the stream: rich calls a pipe a terminal under FORCE_COLOR, and bars in a log help nobody.
         return sys.stderr.isatty() and not (self.quiet or self.json)
 
-    def progress(self) -> Progress:
+    def progress(self) -> AbstractContextManager[Bars]:
         """A progress display on stderr, which shows nothing unless a person watches."""
+        if not self.interactive:
+            return _Unseen()
+        from rich.progress import (  # noqa: PLC0415
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            SpinnerColumn,
+            TextColumn,
+            TimeElapsedColumn,
+        )
+
         return Progress(
             SpinnerColumn(finished_text="[green]✓[/green]"),
             TextColumn("{task.description}"),
@@ -55,7 +116,6 @@ class Context:
             TimeElapsedColumn(),
             console=self.err,
             transient=True,
-            disable=not self.interactive,
         )
 
     def note(self, text: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.metadata import EntryPoint, entry_points, version
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import click
@@ -68,7 +68,7 @@ def _origin(entry: EntryPoint | None) -> str:
 
 
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(version("guarita"), prog_name="guarita")
+@click.version_option(package_name="guarita", prog_name="guarita")
 def cli() -> None:
     """Guarita: four doors, and one record that nobody can quietly change.
 

@@ -12,6 +12,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from guarita.scan.installed import distributions
+
 PARTS = ("guarita.scan", "guarita.pii", "guarita.policy.severity", "guarita.policy.gate", "guarita.process")
 """The packages whose code and data decide what is found."""
 SOURCES = (".py", ".yaml", ".yml", ".json", ".txt", ".onnx")
@@ -24,7 +26,7 @@ def installation() -> str:
     for name, content in _code():
         digest.update(f"{name}\0{len(content)}\0".encode())
         digest.update(content)
-    for line in (sys.version, platform.machine(), *_distributions()):
+    for line in (sys.version, platform.machine(), *distributions()):
         digest.update(line.encode("utf-8", "surrogateescape") + b"\0")
     return digest.hexdigest()
 
@@ -45,16 +47,3 @@ def _files(folder: str) -> Iterator[str]:
                 yield from _files(entry.path)
         elif entry.name.endswith(SOURCES):
             yield entry.path
-
-
-def _distributions() -> list[str]:
-    """`name-version.dist-info` of everything that can be imported: the names say the versions."""
-    found: set[str] = set()
-    for place in sys.path:
-        try:
-            found.update(
-                entry.name for entry in os.scandir(place or ".") if entry.name.endswith(".dist-info")
-            )
-        except OSError:
-            continue
-    return sorted(found)

@@ -1,34 +1,33 @@
-"""The reports, by name."""
+"""The reports, by name. Each is imported when it is asked for."""
 
 from __future__ import annotations
 
-from guarita.errors import UsageError
-from guarita.scan.reports.gitlab import GitlabReporter
-from guarita.scan.reports.html import HtmlReporter
-from guarita.scan.reports.interface import Reporter
-from guarita.scan.reports.json import JsonReporter
-from guarita.scan.reports.junit import JunitReporter
-from guarita.scan.reports.markdown import MarkdownReporter
-from guarita.scan.reports.sarif import SarifReporter
-from guarita.scan.reports.text import TextReporter
+import importlib
+from collections.abc import Mapping
+from typing import Final
 
-REPORTERS: tuple[type[Reporter], ...] = (
-    TextReporter,
-    JsonReporter,
-    SarifReporter,
-    JunitReporter,
-    MarkdownReporter,
-    GitlabReporter,
-    HtmlReporter,
-)
-FORMATS = tuple(reporter.name for reporter in REPORTERS)
+from guarita.errors import UsageError
+from guarita.scan.reports.interface import Reporter
+
+REPORTERS: Final[Mapping[str, str]] = {
+    "text": "TextReporter",
+    "json": "JsonReporter",
+    "sarif": "SarifReporter",
+    "junit": "JunitReporter",
+    "markdown": "MarkdownReporter",
+    "gitlab": "GitlabReporter",
+    "html": "HtmlReporter",
+}
+"""The class of each, in the module of its name."""
+FORMATS: Final = tuple(REPORTERS)
 
 
 def reporter(name: str) -> Reporter:
     """The reporter with this name. Raises UsageError (`scan.unknown-format`)."""
-    for kind in REPORTERS:
-        if kind.name == name:
-            return kind()
-    raise UsageError(
-        "scan.unknown-format", f"no report is called {name!r}", hint=f"one of: {', '.join(FORMATS)}"
-    )
+    if name not in REPORTERS:
+        raise UsageError(
+            "scan.unknown-format", f"no report is called {name!r}", hint=f"one of: {', '.join(FORMATS)}"
+        )
+    module = importlib.import_module(f"guarita.scan.reports.{name}")
+    made: Reporter = getattr(module, REPORTERS[name])()
+    return made

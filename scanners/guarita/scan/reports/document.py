@@ -7,7 +7,8 @@ anchor is left out: it is what the fingerprint hashes, and no use to a reader.
 from __future__ import annotations
 
 import datetime as dt
-import json
+import functools
+import re
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
@@ -20,6 +21,7 @@ from guarita.scan.reports.escape import is_utf8, percent, printable
 
 VERSION = "guarita.report/1"
 """Changes when a field goes or changes its meaning; new fields may come within a version."""
+NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 Count = Annotated[int, Meta(ge=0)]
 Hex = Annotated[str, Meta(pattern="^[0-9a-f]*$")]
 
@@ -188,8 +190,16 @@ def encode(value: Any) -> bytes:
 
     `##` is where a CI system may look for a command, so its second half is written as an escape.
     """
-    text = json.dumps(msgspec.to_builtins(value), indent=1, ensure_ascii=True)
+    text = msgspec.json.format(msgspec.json.encode(value), indent=1).decode()
+    if not text.isascii():
+        text = NOT_ASCII.sub(_escaped, text)
     return text.replace("##", "#\\u0023").encode() + b"\n"
+
+
+def _escaped(match: re.Match[str]) -> str:
+    """Characters as JSON escapes (RFC 8259, 7): one above the Basic Multilingual Plane as two surrogates."""
+    units = match.group().encode("utf-16-be")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
 
 
 def _decision(decision: Decision) -> DecisionDocument:
@@ -209,21 +219,22 @@ def _decision(decision: Decision) -> DecisionDocument:
 
 def _same(kind: type[P], source: msgspec.Struct, **given: Any) -> P:
     """The part of a document with the fields that its source has under the same names."""
-    taken = {
-        field: _plain(getattr(source, field))
-        for field in kind.__struct_fields__
-        if field not in given and hasattr(source, field)
-    }
-    return kind(**taken, **given)
+    for field in _common(kind, type(source)):
+        if field not in given:
+            value = getattr(source, field)
+            given[field] = value if value.__class__ is str and value.isascii() else _plain(value)
+    return kind(**given)
+
+
+@functools.cache
+def _common(kind: type[msgspec.Struct], source: type[msgspec.Struct]) -> tuple[str, ...]:
+    return tuple(field for field in kind.__struct_fields__ if hasattr(source, field))
 
 
 def _plain(value: Any) -> Any:
-    match value:
-        case str():
-            return _text(value)
-        case tuple():
-            return tuple(_plain(item) for item in value)
-    return value
+    if isinstance(value, str):
+        return _text(value)
+    return tuple(map(_plain, value)) if isinstance(value, tuple) else value
 
 
 def _path(path: str) -> dict[str, Any]:

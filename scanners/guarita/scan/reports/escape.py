@@ -20,6 +20,7 @@ COMMANDS = re.compile(r"(?:(?<=\s)|^):(?=:)|(?<=#)#(?=\w*\[)")
 
 LATIN_1 = range(0x100)
 SURROGATES = range(0xD800, 0xE000)
+SURROGATE = re.compile("[\ud800-\udfff]")
 BYTES = range(0xDC80, 0xDD00)
 """The surrogates that stand for a byte that is not UTF-8 (PEP 383)."""
 
@@ -54,7 +55,7 @@ def clipped(text: str, limit: int) -> str:
 
 def is_utf8(text: str) -> bool:
     """Whether the text came from valid UTF-8: it holds no surrogate escape."""
-    return text.isascii() or not any(ord(character) in SURROGATES for character in text)
+    return text.isascii() or SURROGATE.search(text) is None
 
 
 def percent(path: str) -> str:

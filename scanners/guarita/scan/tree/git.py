@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from guarita.scan.tree.interface import TreeError
@@ -83,6 +86,42 @@ def attempt(folder: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
         raise TreeError("tree.git", f"git {words[0]} did not answer within {TIMEOUT:.0f} seconds") from error
 
 
+class Question:
+    """A question that git answers while others are asked."""
+
+    def __init__(self, folder: Path, *words: str) -> None:
+        self._folder = folder
+        self._words = words
+        self._pool = ThreadPoolExecutor(1)
+        self._answer = self._pool.submit(ask, folder, *words)
+
+    def answer(self) -> bytes:
+        """What git answers. Raises TreeError as `ask`."""
+        with self._pool:
+            return self._answer.result()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a folder stands."""
+
+    bare: bool = False
+    top: Path | None = None
+    """The top of the work tree around it, None outside one."""
+
+
+@functools.lru_cache(maxsize=64)
+def place(folder: Path) -> Place:
+    """Where a folder stands, asked once. Nothing of git's is there where git refuses, or is not installed."""
+    if not available():
+        return Place()
+    done = attempt(folder, "rev-parse", "--is-bare-repository", "--show-toplevel")
+    lines = os.fsdecode(done.stdout).split("\n", 1)
+    if done.returncode:
+        return Place(bare=lines[0] == "true")
+    return Place(bare=lines[0] == "true", top=Path(lines[1].removesuffix("\n")).resolve())
+
+
 def answer(folder: Path, *words: str) -> str:
     """What git answers as text, empty where it refuses, or is not installed."""
     if not available():
@@ -93,8 +132,7 @@ def answer(folder: Path, *words: str) -> str:
 
 def top(folder: Path) -> Path | None:
     """The top of the work tree that `folder` stands in, or None outside git."""
-    found = answer(folder, "rev-parse", "--show-toplevel")
-    return Path(found).resolve() if found else None
+    return place(folder).top
 
 
 def _hint(reason: str, folder: Path) -> str | None:

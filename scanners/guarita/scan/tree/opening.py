@@ -25,7 +25,7 @@ def open_trees(
     for path in paths:
         if not path.exists():
             raise TreeError("tree.missing", f"{path}: no such file or folder")
-    if len(paths) == 1 and git.answer(_folder(paths[0]), "rev-parse", "--is-bare-repository") == "true":
+    if len(paths) == 1 and git.place(_folder(paths[0]).resolve()).bare:
         return Revision(paths[0], "HEAD"), Revision(paths[0], diff) if diff else None
     places = [path.parent.resolve() / path.name if path.name else path.resolve() for path in paths]
     places = [place.resolve() if place.is_dir() else place for place in places]

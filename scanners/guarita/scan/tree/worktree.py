@@ -25,6 +25,7 @@ class Folder(Tree):
         self._repository = git.answer(self.root, "rev-parse", "--is-inside-work-tree") == "true"
         if not self._repository and git.available() and (self.root / ".git").exists():
             git.ask(self.root, "rev-parse", "--is-inside-work-tree")  # raises with git's own reason
+        self._asked = self._ask() if self._repository else None
         self.revision = self._revision() if self._repository else ""
 
     def listed(self) -> Iterator[Entry]:
@@ -64,15 +65,23 @@ class Folder(Tree):
         status = git.ask(self.root, "status", "--porcelain", "-z", "--ignore-submodules=all", "--", ".")
         return commit + ("+dirty" if status else "")
 
+    def _ask(self) -> tuple[git.Question, git.Question]:
+        """What is tracked, and what is not and not ignored either; asked side by side."""
+        return (
+            git.Question(self.root, "ls-files", "-z", "--stage", "--", "."),
+            git.Question(self.root, "ls-files", "-z", "--others", "--exclude-standard", "--", "."),
+        )
+
     def _tracked(self) -> dict[str, str]:
+        # The first listing is of when the tree was opened, a later one of now.
+        (tracked, others), self._asked = self._asked or self._ask(), None
         listed: dict[str, str] = {}
-        for record in git.ask(self.root, "ls-files", "-z", "--stage", "--", ".").split(b"\0"):
+        for record in tracked.answer().split(b"\0"):
             if record:
                 mode_and_object, _, path = record.partition(b"\t")
                 mode, commit, _ = mode_and_object.split(b" ")
                 listed[os.fsdecode(path)] = commit.decode() if mode == b"160000" else ""
-        others = git.ask(self.root, "ls-files", "-z", "--others", "--exclude-standard", "--", ".")
-        for path in others.split(b"\0"):
+        for path in others.answer().split(b"\0"):
             if path:
                 listed.setdefault(os.fsdecode(path), "")
         return listed
@@ -102,7 +111,7 @@ class Folder(Tree):
         except OSError as error:
             return Entry(path.rstrip("/"), EntryKind.UNREADABLE, problem=error.strerror or "cannot be read")
         mode = status.st_mode
-        if any(Path(target).is_relative_to(record) for record in self.records):
+        if any(target == record or target.startswith(f"{record}/") for record in map(str, self.records)):
             return Entry(path, EntryKind.RECORD)
         if stat.S_ISLNK(mode):
             return Entry(path, EntryKind.SYMLINK, identity=os.readlink(target))  # noqa: PTH115

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
-from rich.progress import Progress, TaskID
+from rich.progress import TaskID
 from rich.text import Text
 
 from guarita.audit.cli.opening import archive_option, opened
@@ -15,7 +15,7 @@ from guarita.audit.export.file import Written, export_lines
 from guarita.audit.export.lines import FORMATS
 from guarita.audit.ledger import Ledger
 from guarita.audit.tiles.export import Exported, export_tiles
-from guarita.cli import Context, command_options
+from guarita.cli import Bars, Context, command_options
 from guarita.errors import ExitStatus
 
 TILES = "tiles"
@@ -88,7 +88,7 @@ def export(context: Context, /, outputs: tuple[Output, ...], archive: Path | Non
 
 
 class _Bar:
-    def __init__(self, bars: Progress, task: TaskID) -> None:
+    def __init__(self, bars: Bars, task: TaskID) -> None:
         self._bars, self._task = bars, task
 
     def __call__(self, done: int, total: int) -> None:

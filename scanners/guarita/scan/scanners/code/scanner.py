@@ -8,7 +8,6 @@ import re
 import sys
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,6 +15,7 @@ from guarita.policy.gate.coverage import FileStatus
 from guarita.policy.gate.finding import Finding, Location, Suppression
 from guarita.policy.severity import load_table
 from guarita.scan.cache.facts import installation
+from guarita.scan.installed import version
 from guarita.scan.interface import SCANNED, Outcome, ScanJob, Scanner, ScannerError, ScanResult, TreeFile
 from guarita.scan.process import Worker, neutral_environment
 from guarita.scan.scanners.code.interpreters import command, newer

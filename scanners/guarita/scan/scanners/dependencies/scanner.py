@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import posixpath
 from collections.abc import Iterable, Iterator, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -14,6 +13,7 @@ from packaging.utils import canonicalize_name
 from guarita.policy.gate.coverage import FileStatus
 from guarita.policy.gate.finding import Finding, Location
 from guarita.policy.severity import load_table
+from guarita.scan.installed import version
 from guarita.scan.interface import SCANNED, Outcome, ScanJob, Scanner, ScanResult, TreeFile
 from guarita.scan.scanners.dependencies import advisories
 from guarita.scan.scanners.dependencies.advisories import Database

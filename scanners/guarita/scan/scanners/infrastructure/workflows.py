@@ -7,7 +7,7 @@ import re
 import shutil
 import sysconfig
 from collections.abc import Iterable, Sequence
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ import msgspec
 
 from guarita.policy.gate.finding import Finding, Location, Suppression
 from guarita.policy.severity import load_table
+from guarita.scan.installed import version
 from guarita.scan.interface import ScanJob, ScannerError, TreeFile
 from guarita.scan.process import neutral_environment, run_tool
 

@@ -8,7 +8,6 @@ import re
 import shutil
 import sysconfig
 from collections.abc import Iterator, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,6 +16,7 @@ import msgspec
 from guarita.policy.gate.coverage import FileStatus
 from guarita.policy.gate.finding import Finding, Location, Suppression
 from guarita.policy.severity import load_table
+from guarita.scan.installed import version
 from guarita.scan.interface import SCANNED, Outcome, ScanJob, Scanner, ScannerError, ScanResult, TreeFile
 from guarita.scan.process import neutral_environment, run_tool
 from guarita.scan.scanners.perfile import PerFile
