@@ -41,6 +41,10 @@ class Bars(Protocol):
         """Say how far it is."""
         ...
 
+    def advance(self, task_id: TaskID, advance: float = 1) -> None:
+        """Say that it is so much further."""
+        ...
+
 
 class _Unseen:
     """Stands in for a display that nobody watches."""
@@ -63,6 +67,9 @@ class _Unseen:
         total: float | None = None,
         description: str | None = None,
     ) -> None:
+        """Show nothing."""
+
+    def advance(self, task_id: TaskID, advance: float = 1) -> None:
         """Show nothing."""
 
 
