@@ -140,7 +140,6 @@ def test_pods_that_do_not_come_up_are_rolled_back_by_the_deadline(kube, bao, dat
             "retry_after": "1",
             "times": 2,
         },
-        {"action": "lose-hang", "method": "PUT", "path": "*/leases/*", "times": 1},
     ],
     ids=lambda fault: f"{fault['action']}-{fault['method']}",
 )

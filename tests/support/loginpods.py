@@ -1,5 +1,6 @@
 """A shop whose pods log in to PostgreSQL with the Secret that they were started with, and a rotation of that login."""
 
+import contextlib
 import threading
 import time
 
@@ -7,12 +8,14 @@ import kubeing
 import psycopg
 import servers
 import yaml
+from kubeapi.client import ApiError
 from kubeapi.cluster import secret
 from kubeapi.kubelet import Behaviour, CrashError
 from rotating import vault_at
 
 from guarita import config
 from guarita.rotation.choosing import Chosen
+from guarita.rotation.kube.rbac import delivery_rules, lease_rules
 from guarita.rotation.record import Recorder
 from guarita.rotation.service import Service
 from guarita.rotation.vault import Kv
@@ -85,6 +88,46 @@ class Shop:
             chosen.add("login", resumes=True)
             return chosen.moved()
 
+    def as_account(self):
+        """Runners act as an account with the printed rights from now on; gives its user name."""
+        kube, namespace = self.kube, self.kube.namespace
+        kube.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "ServiceAccount",
+                "metadata": {"name": "rotation", "namespace": namespace},
+            }
+        )
+        kube.grant("rotation", [*delivery_rules(), *lease_rules()])
+        token = kube.server.token(namespace, "rotation")
+        self.write(
+            cluster={"kubeconfig": str(kube.server.kubeconfig(token, namespace=namespace)), "timeout_seconds": 2},
+            lease_seconds=0, patience_seconds=20,
+        )  # fmt: skip
+        return f"system:serviceaccount:{namespace}:rotation"
+
+    def start(self, nursery, *words):
+        """A runner as a process: `guarita rotate WORDS`."""
+        # Whoever held it is dead or stopped: its Lease would end by itself, in some seconds.
+        with contextlib.suppress(ApiError):
+            self.kube.client.delete(self.kube.path("leases", "guarita-rotation"))
+        return nursery.start(
+            "rotate",
+            *words,
+            "--config",
+            self.file,
+            "--ledger",
+            "none",
+            "--json",
+            cwd=self.kube.folder,
+            env={},
+        )
+
+    def run(self, nursery, *words):
+        """One that ends by itself and well."""
+        runner = self.start(nursery, *words)
+        assert runner.wait() == 0, runner.said()
+
     def entry(self):
         with self.service() as service:
             return service.entry("login")
@@ -131,8 +174,8 @@ class Shop:
         for life in kubelet.live():
             assert self.can_log_in(*life.behaviour.login), life.name
         entry = self.entry()
-        assert entry.work is None
-        current = entry.current
+        assert entry is None or entry.work is None
+        current = None if entry is None else entry.current
         there = {pod.rotation for pod in self.kube.cluster.pods(self.kube.delivery)}
         assert there == {None if current is None or current.rotation == "adopted" else current.rotation}
         names = set(self.kube.secret_names())

@@ -11,7 +11,9 @@ class Rule:
     """`action` is one of
     delay (seconds, then as usual), hang (no answer until released), status (code, with retry_after),
     drop (the connection ends before the request is carried out), lose (carried out, and the answer lost),
-    lose-hang (carried out, and no answer until released), trickle (an answer byte by byte), garbage (a page of HTML).
+    lose-hang (carried out, and no answer until released), trickle (an answer byte by byte), garbage (a page of HTML),
+    kill (carried out, and the process `pid` killed before it hears of it), stop (`pid` stopped before it is carried
+    out: it goes on when `pid` does).
     """
 
     action: str
@@ -23,6 +25,7 @@ class Rule:
     code: int = 503
     retry_after: str | None = None
     seconds: float = 0.0
+    pid: int = 0
     seen: int = 0
 
     def fits(self, request):

@@ -4,6 +4,8 @@ import base64
 import contextlib
 import http.client
 import json
+import os
+import signal
 import socket
 import ssl
 import time
@@ -55,6 +57,9 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(rule.seconds)
         if action == "hang":
             faults.wait()
+        if action == "stop":
+            os.kill(rule.pid, signal.SIGSTOP)
+            faults.wait(600)
         if action in {"hang", "drop"}:
             faults.note(**entry, code=0)
             self.close_connection = True
@@ -82,7 +87,9 @@ class Handler(BaseHTTPRequestHandler):
         )
         if action == "lose-hang":
             faults.wait()
-        if action in {"lose", "lose-hang"}:
+        if action == "kill":
+            os.kill(rule.pid, signal.SIGKILL)
+        if action in {"lose", "lose-hang", "kill"}:
             self.close_connection = True
             return
         if action == "garbage":
