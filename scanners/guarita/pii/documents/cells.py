@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from guarita.pii.documents.interface import Block, DocumentError, Limits, Place, Span
+from guarita.pii.documents.fragments import origins
+from guarita.pii.documents.interface import Block, DocumentError, Limits, Origin, Place, Span
 
 HEADER = 40
 """Characters of a header that are kept: a label is short."""
@@ -22,24 +23,33 @@ def column_name(index: int) -> str:
 
 
 class Row:
-    """One row: its cells in order, and where it stands."""
+    """One row: its cells in order, and where it stands. `pieces` are the cells' texts with their places."""
 
-    __slots__ = ("cells", "line", "where")
+    __slots__ = ("cells", "line", "pieces", "where")
 
-    def __init__(self, cells: Sequence[str], where: str, line: int = 0) -> None:
+    def __init__(
+        self,
+        cells: Sequence[str],
+        where: str,
+        line: int = 0,
+        pieces: Sequence[Sequence[str]] | None = None,
+    ) -> None:
         self.cells = cells
         self.where = where
         self.line = line
+        self.pieces = pieces
 
 
 def table_blocks(rows: Iterable[Row], limits: Limits, table: str = "table") -> Iterator[Block]:
     """Blocks of a table whose first row that is not empty holds the headers; `table` tells it from others.
 
-    Raises DocumentError `document.too-large` for a cell longer than the limit.
+    There is a span for each cell that is not empty. Raises DocumentError `document.too-large` for a cell longer
+    than the limit.
     """
     headers: list[str] | None = None
     parts: list[str] = []
     spans: list[Span] = []
+    places: list[Origin] = []
     length = 0
     for row in rows:
         for index, cell in enumerate(row.cells):
@@ -57,16 +67,18 @@ def table_blocks(rows: Iterable[Row], limits: Limits, table: str = "table") -> I
             place = Place(line=row.line, label=f"{row.where}, column {column_name(index)}")
             parts += (cell, "\t")
             spans.append(Span(length, length + len(cell), place, index if headers else -1))
+            if row.pieces is not None:
+                places += origins(row.pieces[index], length)
             length += len(cell) + 1
         if headers is None and any(row.cells):
             headers = [_header(cell) for cell in row.cells]
         parts.append("\n")
         length += 1
         if length >= _BLOCK:
-            yield Block("".join(parts), tuple(spans), table)
-            parts, spans, length = [], [], 0
+            yield Block("".join(parts), tuple(spans), table, origins=tuple(places))
+            parts, spans, places, length = [], [], [], 0
     if spans:
-        yield Block("".join(parts), tuple(spans), table)
+        yield Block("".join(parts), tuple(spans), table, origins=tuple(places))
 
 
 def _header(cell: str) -> str:

@@ -13,6 +13,7 @@ from guarita.pii.documents import xmltext
 from guarita.pii.documents.archive import open_archive
 from guarita.pii.documents.interface import Block, Extractor, Limits, Source, damaged
 from guarita.pii.documents.ooxml import LinkHandler, LooseHandler, PartHandler
+from guarita.pii.documents.package import Part, beside, part_kind
 
 _PART_NAMES = {"document": "body", "core": "properties", "app": "properties", "custom": "properties"}
 # Names, colours and geometry of the format itself.
@@ -23,7 +24,7 @@ _SKIPPED = re.compile(
 
 
 class DocxExtractor(Extractor):
-    """Reads body, tables, headers, footers, comments, notes, text boxes, properties and link targets."""
+    """Reads body, tables, headers, footers, comments, notes, text boxes, properties, links and embedded files."""
 
     kind = "docx"
 
@@ -33,18 +34,24 @@ class DocxExtractor(Extractor):
             if "word/document.xml" not in archive.names:
                 raise damaged("it has no document part")
             for name in archive.names:
-                if _SKIPPED.match(name) or not name.endswith((".xml", ".rels")):
-                    continue
-                handler = _handler(name)
-                xmltext.parse(archive.pieces(name), handler, limits, handler.part)
-                yield from handler.blocks(limits)
+                if is_read(name):
+                    part = handler(name)
+                    xmltext.parse(archive.pieces(name), part, limits, part.part)
+                    yield from part.blocks(limits)
+            yield from beside(archive, limits)
 
 
-def _handler(name: str) -> PartHandler:
+def is_read(name: str) -> bool:
+    """Whether a part is XML that may hold somebody's text."""
+    return part_kind(name) is Part.XML and not _SKIPPED.match(name)
+
+
+def handler(name: str) -> PartHandler:
+    """What reads a part of this name."""
     part = _part_name(name)
     if name.endswith(".rels"):
         return LinkHandler(part)
-    return PartHandler(part) if name.startswith("word/") else LooseHandler(part)
+    return PartHandler(part) if name.startswith("word/") and name.endswith(".xml") else LooseHandler(part)
 
 
 def _part_name(name: str) -> str:

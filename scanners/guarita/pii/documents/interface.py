@@ -44,6 +44,8 @@ class Limits:
     """Rows times columns of a sheet."""
     depth: int = 200
     """Nesting of elements, objects or arrays."""
+    nested: int = 3
+    """Files within files."""
     field_characters: int = MiB
     """Characters of one cell."""
 

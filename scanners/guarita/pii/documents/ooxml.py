@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from guarita.pii.documents.cells import Row, table_blocks
-from guarita.pii.documents.interface import Block, Limits, Place, Span
+from guarita.pii.documents.fragments import origins
+from guarita.pii.documents.interface import Block, Limits, Origin, Place, Span
+
+Text = Sequence[str]
+"""A text in pieces, some of which know their places."""
+Paragraph = tuple[Text, str]
+"""A text, and where it stands."""
 
 _LEAVES: Final = frozenset({"t", "instrText"})
 """Elements whose own characters are text: shown, or a field's code."""
 _DELETED: Final = frozenset({"delText", "delInstrText"})
 """Elements that hold what was deleted with tracking: still there, and beside what replaced it."""
-_SPOKEN: Final = ("descr", "title", "author", "alt", "tooltip", "displayName")
-"""Attributes that hold words of a person: alternative texts, who wrote a comment."""
+_SPOKEN: Final = (
+    "alt", "altText", "author", "default", "descr", "displayName", "displayText", "initials", "instr", "location", "name",
+    "o:href", "href", "prompt", "promptTitle", "error", "errorTitle", "string", "title", "tooltip", "userId",
+)  # fmt: skip
+"""Attributes that hold words of a person: alternative texts, who wrote a comment, WordArt, names of bookmarks."""
+_VALUES: Final = frozenset(
+    {
+        "alias", "attachedSchema", "attr", "checkBox", "connectString", "default", "docVar", "helpText", "listEntry", "listItem",
+        "name", "placeholder", "query", "statusText", "tag", "udl",
+    }
+)  # fmt: skip
+"""Elements whose `val` or `value` is somebody's text: document variables, form fields, content controls, mail merge."""
 _STANDS_FOR: Final = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
 
 
@@ -34,7 +50,7 @@ class PartHandler:
         self.part = part
         self._breaks = paragraphs
         self._leaves = leaves
-        self._paragraphs: list[tuple[str, str]] = []
+        self._paragraphs: list[Paragraph] = []
         self._rows: list[list[Row]] = []
         self._open: list[_Table] = []
         self._text: list[list[str]] = [[]]
@@ -46,7 +62,10 @@ class PartHandler:
     def start(self, name: str, attributes: dict[str, str]) -> None:
         """Open what the element opens, and keep what its attributes say."""
         for key in _SPOKEN:
-            self._paragraph(attributes.get(key, ""))
+            self._paragraph([attributes.get(key, "")])
+        if name in _VALUES:
+            for key in ("val", "value"):
+                self._paragraph([attributes.get(key, "")])
         if name in self._breaks:
             self._text.append([])
         if name in self._leaves:
@@ -89,23 +108,23 @@ class PartHandler:
     def blocks(self, limits: Limits) -> Iterator[Block]:
         """What was collected: paragraphs first, then tables."""
         # What stood outside any paragraph.
-        self._paragraph("".join(self._text[0]))
+        self._paragraph(self._text[0])
         yield from paragraph_blocks(self._paragraphs)
         for number, rows in enumerate(self._rows, start=1):
             yield from table_blocks(rows, limits, f"{self.part}, table {number}")
 
     def _end_paragraph(self) -> None:
         self._number += 1
-        text = "".join(self._text.pop())
-        self._paragraph("".join(self._deleted))
+        text = self._text.pop()
+        self._paragraph(self._deleted)
         self._deleted = []
         if self._open and self._open[-1].cell is not None:
             self._open[-1].cell.append(text)
         else:
             self._paragraph(text)
 
-    def _paragraph(self, text: str) -> None:
-        if text.strip():
+    def _paragraph(self, text: Text) -> None:
+        if any(piece.strip() for piece in text):
             where = f"{self.part}, paragraph {self._number}" if self._number else self.part
             self._paragraphs.append((text, where))
 
@@ -116,7 +135,7 @@ class LinkHandler(PartHandler):
     def start(self, name: str, attributes: dict[str, str]) -> None:
         """Keep a target that lies outside the package."""
         if name == "Relationship" and attributes.get("TargetMode") == "External":
-            self._paragraph(attributes.get("Target", ""))
+            self._paragraph([attributes.get("Target", "")])
 
 
 class LooseHandler(PartHandler):
@@ -126,7 +145,7 @@ class LooseHandler(PartHandler):
         """Start a text of its own."""
         self._flush()
         for key, value in attributes.items():
-            self._paragraph(f"{key}: {value}")
+            self._paragraph([f"{key}: ", value])
         self._text[-1].append(f"{name}: ")
         self._taking = 1
 
@@ -136,7 +155,7 @@ class LooseHandler(PartHandler):
 
     def _flush(self) -> None:
         if len(self._text[0]) > 1:
-            self._paragraph("".join(self._text[0]))
+            self._paragraph(self._text[0])
         self._text[0] = []
 
 
@@ -144,28 +163,35 @@ class _Table:
     """A table that is being read."""
 
     def __init__(self, where: str, rows: list[Row]) -> None:
-        self.cell: list[str] | None = None
+        self.cell: list[list[str]] | None = None
         self._where = where
         self._rows = rows
-        self._cells: list[str] = []
+        self._cells: list[list[str]] = []
 
     def end_cell(self) -> None:
-        self._cells.append("\n".join(self.cell or ()))
+        pieces: list[str] = []
+        for number, paragraph in enumerate(self.cell or ()):
+            pieces += (["\n"] if number else []) + paragraph
+        self._cells.append(pieces)
         self.cell = None
 
     def end_row(self) -> None:
-        self._rows.append(Row(self._cells, f"{self._where}, row {len(self._rows) + 1}"))
+        where = f"{self._where}, row {len(self._rows) + 1}"
+        self._rows.append(Row(["".join(pieces) for pieces in self._cells], where, pieces=self._cells))
         self._cells = []
 
 
-def paragraph_blocks(paragraphs: list[tuple[str, str]]) -> Iterator[Block]:
-    """One block of (text, where it stands) pairs."""
+def paragraph_blocks(paragraphs: Sequence[Paragraph]) -> Iterator[Block]:
+    """One block of texts with where they stand."""
     parts: list[str] = []
     spans: list[Span] = []
+    places: list[Origin] = []
     length = 0
-    for text, where in paragraphs:
+    for pieces, where in paragraphs:
+        text = "".join(pieces)
         parts += (text, "\n")
         spans.append(Span(length, length + len(text), Place(label=where)))
+        places += origins(pieces, length)
         length += len(text) + 1
     if spans:
-        yield Block("".join(parts), tuple(spans))
+        yield Block("".join(parts), tuple(spans), origins=tuple(places))

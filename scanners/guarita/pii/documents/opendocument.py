@@ -6,14 +6,18 @@ memory for all of them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import Final
 
 from guarita.pii.documents import xmltext
 from guarita.pii.documents.archive import open_archive
 from guarita.pii.documents.cells import Row, table_blocks
 from guarita.pii.documents.interface import Block, Extractor, Limits, Source, damaged
 from guarita.pii.documents.ooxml import paragraph_blocks
+from guarita.pii.documents.package import beside
 
+_PARTS: Final = re.compile(r"^(?:.*/)?(content|styles|meta|settings)\.xml$")
 _MANY = 1_000
 """Repetitions of an empty cell that still count as columns."""
 
@@ -28,11 +32,14 @@ class OpenDocumentExtractor(Extractor):
         with open_archive(source, limits) as archive:
             if "content.xml" not in archive.names:
                 raise damaged("it has no content part")
-            for name in ("content.xml", "styles.xml", "meta.xml"):
-                if name in archive.names:
-                    handler = _Handler(name == "meta.xml")
-                    xmltext.parse(archive.pieces(name), handler, limits, name.removesuffix(".xml"))
+            # Objects within it have such parts in folders of their own.
+            for name in archive.names:
+                part = _PARTS.match(name)
+                if part:
+                    handler = _Handler(part[1] in {"meta", "settings"})
+                    xmltext.parse(archive.pieces(name), handler, limits, part[1])
                     yield from handler.blocks(limits)
+            yield from beside(archive, limits)
 
 
 class _Handler:
@@ -105,7 +112,7 @@ class _Handler:
     def blocks(self, limits: Limits) -> Iterator[Block]:
         for number, rows in enumerate(self._tables, start=1):
             yield from table_blocks(rows, limits, f"sheet {number}")
-        yield from paragraph_blocks([(text, where) for text, where in self._loose_text if text.strip()])
+        yield from paragraph_blocks([([text], where) for text, where in self._loose_text if text.strip()])
 
 
 def _count(value: str | None) -> int:

@@ -224,10 +224,15 @@ class Check:
         for (rule, decision, entity, basis), count in sorted(self._rules.items()):
             text = f"{count} {short_name(entity)}: {decision}" + (f" ({basis})" if basis else "")
             reasons.append(Reason(code="pii.rule", text=text, rule=rule, decision=Decision(decision)))
-        pictures = read.unread.get("picture", 0)
+        pictures, objects = read.unread.get("picture", 0), read.unread.get("object", 0)
         if pictures and handling.pictures != "allow":
             text = f"{pictures} pictures, whose content is not read"
             reasons.append(Reason(code="pii.pictures", text=text, decision=Decision(handling.pictures)))
+        if objects:
+            # What nobody reads may not pass; a redacted document is without it.
+            what = Decision.REDACT if handling.embedded == "remove" else Decision.BLOCK
+            text = f"{objects} embedded objects, whose content is not read"
+            reasons.append(Reason(code="pii.embedded", text=text, decision=what))
         reasons.sort(key=lambda reason: -reason.decision.strictness)
         return Outcome(
             decision=max((reason.decision for reason in reasons), key=_strictness, default=Decision.ALLOW),
@@ -263,6 +268,7 @@ class Check:
             if again.code:
                 return self._unredacted(again)
             left = {kind: count for kind, count in again.decisions.items() if kind != Decision.ALLOW.value}
+            left |= {"object": again.unread["object"]} if again.unread.get("object") else {}
             if not left:
                 return Redacted(edits=edits, removed=removed, rounds=number)
         return Reason(

@@ -14,6 +14,7 @@ from guarita.pii.reading.interface import Found
 REASONS: Final = {
     "pii.rule": "A rule of the policy, or what holds otherwise, decided about data that was found.",
     "pii.pictures": "There are pictures in it, whose content nobody reads, and the policy does not let that pass.",
+    "pii.embedded": "There are objects in it that nobody reads: a redacted document is without them, or it is blocked.",
     "pii.redacted": "It was redacted, and the result was read again: nothing is left.",
     "pii.not-clean": "It was redacted, and the result still holds data: it is not given out.",
     "pii.quarantined": "It ended the process that reads it too often.",

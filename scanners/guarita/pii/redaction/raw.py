@@ -77,3 +77,23 @@ def applied(raw: str, made: Iterable[Change]) -> str:
         parts += (raw[at:low], text)
         at = high
     return "".join((*parts, raw[at:]))
+
+
+def applied_bytes(raw: bytes, cuts: Iterable[Change], made: Iterable[Change]) -> bytes:
+    """Raw UTF-8 after changes. What stands within a cut, or within what an earlier change made, is gone with it."""
+    parts: list[bytes] = []
+    at = 0
+    # At one place a cut goes before a change, and the longest first.
+    ranked = [(low, 0, -high, text) for low, high, text in cuts]
+    ranked += [(low, 1, -high, text) for low, high, text in made]
+    for low, _, high, text in sorted(ranked):
+        if low < at:
+            continue
+        parts += (raw[at:low], text.encode("utf-8", "replace"))
+        at = -high
+    return b"".join((*parts, raw[at:]))
+
+
+def utf8_width(text: str) -> int:
+    """Bytes of a text in UTF-8."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))

@@ -14,10 +14,12 @@ from guarita.pii.redaction.interface import Choices, Editor, Redactor, Report, n
 REDACTORS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "csv": ("delimited", "DelimitedRedactor"),
+        "docx": ("docx", "DocxRedactor"),
         "html": ("html", "HtmlRedactor"),
         "json": ("jsonlines", "JsonRedactor"),
         "jsonl": ("jsonlines", "JsonLinesRedactor"),
         "text": ("text", "TextRedactor"),
+        "xlsx": ("xlsx", "SpreadsheetRedactor"),
     }
 )
 """Module and class by kind."""
