@@ -14,7 +14,7 @@ from guarita.pii.recognizers.labelled import LabelledNumberRecognizer
 DETECTOR = Detector([kind() for kind in (*DEFAULT, *OPTIONAL)], names=False)
 
 SAMPLES = yaml.safe_load((Path(__file__).parents[1] / "data" / "pii" / "recognizers.yaml").read_text())
-NAMES = {"PII_PERSON", "PII_ADDRESS", "PII_LOCATION"}
+NAMES = {"PII_PERSON", "PII_ADDRESS", "PII_LOCATION", "PII_LISTED"}
 
 
 def pairs(kind):

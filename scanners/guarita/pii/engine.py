@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import bisect
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+import msgspec
 
 from guarita.pii.entities import entity_name
 from guarita.pii.fold import plain
 from guarita.pii.interface import REPORTED, Detection, Evidence
 from guarita.pii.labels import Labels
+from guarita.pii.lists import Lists
 from guarita.pii.names import NameFinder, installed_finder
 from guarita.pii.names.places import ADDRESS
 from guarita.pii.names.tokens import Span
+from guarita.pii.obfuscation import View, runs, visible
 from guarita.pii.prefilter import Engine, prefilter
 from guarita.pii.presidio import EntityRecognizer, RecognizerResult
 from guarita.pii.recognizers import DEFAULT
@@ -27,6 +31,8 @@ _CONTEXT_GAIN = 0.35
 _CONTEXT_FLOOR = 0.4
 _FAR = 1_000
 _SUSPECT_STRENGTH = 0.7
+_DOUBT = 0.95
+"""What a value loses whose digits had to be put together."""
 _ADDRESS_PARTS = frozenset({"PII_CEP", "PII_PHONE"})
 _WORD = re.compile(r"[^\W_]{2}")
 
@@ -37,7 +43,8 @@ class Detector:
     `recognizers` are any Presidio recognizers that need no NLP engine; by default those of this package.
     `names` finds people and addresses: True for the installed model, loaded at the first text or by `load`;
     False for patterns alone. `threshold` is the score from which a detection is given. `engine` looks for
-    the patterns' hints; all of them give the same.
+    the patterns' hints; all of them give the same. Types in `ignored` are not given, nor what `lists`
+    allows; what they deny always is.
     """
 
     def __init__(
@@ -47,12 +54,16 @@ class Detector:
         names: NameFinder | bool = True,
         threshold: float = REPORTED,
         engine: Engine = "auto",
+        ignored: Collection[str] = (),
+        lists: Lists | None = None,
     ) -> None:
         self.recognizers: tuple[EntityRecognizer, ...] = (
             tuple(recognizers) if recognizers is not None else tuple(kind() for kind in DEFAULT)
         )
         self.threshold = threshold
         self._names = names
+        self._ignored = frozenset(ignored)
+        self._lists = lists or Lists()
         self._labels = [
             Labels(words) if (words := recognizer.context) else None for recognizer in self.recognizers
         ]
@@ -78,6 +89,12 @@ class Detector:
         """
         self.load()
         folded = plain(text)
+        seen = visible(folded)
+        if seen is None:
+            return self._detect(folded)
+        return [_placed(detection, seen) for detection in self._detect(seen.text)]
+
+    def _detect(self, folded: str) -> list[Detection]:
         found: list[tuple[Detection, int]] = []
         for start, end in _chunks(len(folded)):
             low, high = max(0, start - MARGIN), min(len(folded), end + MARGIN)
@@ -86,10 +103,36 @@ class Detector:
                 for detection, distance in self._chunk(folded[low:high], low)
                 if start <= detection.start < end
             )
-        patterns = _resolve(found, self.threshold)
-        if not isinstance(self._names, NameFinder):
-            return patterns
-        return _with_names(patterns, self._names.find(folded), folded, self.threshold)
+            found += (
+                (detection, _FAR)
+                for detection in self._broken(folded[low:high], low)
+                if start <= detection.start < end
+            )
+        found += ((detection, 0) for detection in self._lists.found(folded))
+        answer = _resolve(found, self.threshold)
+        if isinstance(self._names, NameFinder):
+            answer = _with_names(answer, self._names.find(folded), folded, self.threshold)
+        return [item for item in answer if self._reported(item, folded)]
+
+    def _reported(self, detection: Detection, text: str) -> bool:
+        if Evidence.LISTED in detection.evidence:
+            return True
+        return detection.entity not in self._ignored and not self._lists.allows(detection, text)
+
+    def _broken(self, text: str, offset: int) -> Iterator[Detection]:
+        """Labelled numbers whose digits stand apart: only those whose check digits are right."""
+        for spelled, start, end in runs(text):
+            for detection, _ in self._chunk(spelled.text, 0):
+                proven = {Evidence.CHECK_DIGITS, Evidence.LABEL} <= set(detection.evidence)
+                if proven and (detection.start, detection.end) == (start, end):
+                    low, high = spelled.span(start, end)
+                    yield msgspec.structs.replace(
+                        detection,
+                        start=low + offset,
+                        end=high + offset,
+                        score=detection.score * _DOUBT,
+                        evidence=(*detection.evidence, Evidence.OBFUSCATED),
+                    )
 
     def _chunk(self, text: str, offset: int) -> Iterator[tuple[Detection, int]]:
         seen = view(text)
@@ -104,6 +147,17 @@ class Detector:
                 results = recognizer.analyze(text, recognizer.supported_entities, None)  # type: ignore[arg-type]  # patterns need none
             for result in results:
                 yield _detection(result, recognizer, labels, text, offset)
+
+
+def _placed(detection: Detection, view: View) -> Detection:
+    start, end = view.span(detection.start, detection.end)
+    hidden = end - start > detection.end - detection.start
+    return msgspec.structs.replace(
+        detection,
+        start=start,
+        end=end,
+        evidence=(*detection.evidence, Evidence.OBFUSCATED) if hidden else detection.evidence,
+    )
 
 
 def _chunks(length: int) -> Iterator[tuple[int, int]]:

@@ -30,6 +30,7 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "PII_IBAN": "bank account (IBAN)",
         "PII_IP_ADDRESS": "IP address",
         "PII_IT_FISCAL_CODE": "Italian tax code (codice fiscale)",
+        "PII_LISTED": "value that the configuration lists",
         "PII_LOCATION": "place where somebody is",
         "PII_MAC_ADDRESS": "MAC address",
         "PII_PASSPORT": "passport number",

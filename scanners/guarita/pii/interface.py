@@ -27,6 +27,8 @@ class Evidence(enum.Enum):
     PLACEHOLDER = "a placeholder or shared mailbox"
     DATE_LIKE = "reads as a date and time"
     PATTERN = "pattern"
+    LISTED = "listed in the configuration"
+    OBFUSCATED = "written so as to be overlooked, or broken"
     MODEL = "the model's reading of the sentence"
     TITLE = "title before it"
     NAMED_ELSEWHERE = "part of a name elsewhere in the document"

@@ -51,7 +51,7 @@ _CLASSES: Final[Mapping[DataClass, tuple[str, ...]]] = MappingProxyType(
             "ABA_ROUTING*", "ACCOUNT*", "BANK*", "CREDIT_CARD", "CRYPTO*", "CVV", "IBAN", "PIX*", "SWIFT*", "US_BANK*",
         ),
         DataClass.IDENTIFIER: (
-            "CNH", "CNS", "COURT_CASE", "CPF", "*DNI", "*DRIVER_LICENSE", "*FISCAL_CODE", "ID_NUMBER", "*ITIN", "*NIE",
+            "CNH", "CNS", "COURT_CASE", "CPF", "*DNI", "*DRIVER_LICENSE", "*FISCAL_CODE", "ID_NUMBER", "LISTED", "*ITIN", "*NIE",
             "*NIF", "*NHS", "*NINO", "*NIR", "*PASSPORT*", "PIS", "PROFESSIONAL_REGISTER", "RENAVAM", "RG", "*SSN",
             "TITULO_ELEITOR", "*TAX_ID", "*VAT*", "VEHICLE_PLATE",
         ),

@@ -20,6 +20,7 @@ import msgspec
 
 from guarita.config.pii import PiiSection
 from guarita.errors import GuaritaError
+from guarita.pii import settings
 from guarita.pii.canonical import canonical
 from guarita.pii.documents import DEFAULT_LIMITS, Block, DocumentError, Limits, Source, blocks, kind_of
 from guarita.pii.engine import Detector
@@ -241,11 +242,11 @@ class _Task:
             self._batch = []
 
 
-def detector_of(section: PiiSection, tenant: str) -> Detector:  # noqa: ARG001  # tenants' own lists and recognizers
+def detector_of(section: PiiSection, tenant: str) -> Detector:
     """The detector that a section describes, for one tenant, with its model loaded."""
-    detector = Detector(names=section.names == "required", threshold=section.threshold)
-    detector.load()
-    return detector
+    made = settings.detector(section, tenant)
+    made.load()
+    return made
 
 
 def _limits(order: Order) -> Limits:
