@@ -13,6 +13,7 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from guarita.rotation.errors import PermanentError, TransientError
+from guarita.rotation.kube.names import MANAGER
 
 Object = dict[str, Any]
 """A Kubernetes object as JSON. Fields that this version does not know pass through untouched."""
@@ -23,6 +24,8 @@ JSON_PATCH: Final = "application/json-patch+json"
 METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 """Lists without contents, so that no value of a Secret travels where only its name is asked for."""
 
+_MANAGED: Final = f"fieldManager={MANAGER}"
+"""Under which name the server notes whose a field is; what puts templates back can be told to leave those alone."""
 _TRIES: Final = 4
 _BACKOFF: Final = 0.25
 """Seconds before the second try; doubled each time."""
@@ -110,15 +113,15 @@ class Api:
 
     def create(self, path: str, body: Mapping[str, Any]) -> Object:
         """POST. Raises ExistsError, AmbiguousError, QuotaError."""
-        return self._written("POST", path, body)
+        return self._written("POST", f"{path}?{_MANAGED}", body)
 
     def replace(self, path: str, body: Mapping[str, Any]) -> Object:
         """PUT, fenced by the `resourceVersion` in it. Raises ConflictError, AmbiguousError."""
-        return self._written("PUT", path, body)
+        return self._written("PUT", f"{path}?{_MANAGED}", body)
 
     def patch(self, path: str, body: Any, kind: str = MERGE_PATCH) -> Object:
         """PATCH. Raises ConflictError where the patch holds an older `resourceVersion`, AmbiguousError."""
-        return self._written("PATCH", path, body, kind)
+        return self._written("PATCH", f"{path}?{_MANAGED}", body, kind)
 
     def delete(self, path: str, *, uid: str, version: str | None = None) -> None:
         """DELETE of this very object; that it is gone already is no error. Raises ConflictError."""
@@ -182,7 +185,7 @@ class Api:
         raise AssertionError  # pragma: no cover
 
     def _once(self, method: str, path: str, body: Any, kind: str, accept: str) -> Object | None:
-        headers = {"Accept": accept, "User-Agent": "guarita-rotation", **self._credentials()}
+        headers = {"Accept": accept, "User-Agent": MANAGER, **self._credentials()}
         data = None
         if body is not None:
             headers["Content-Type"] = kind
