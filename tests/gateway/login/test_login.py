@@ -223,6 +223,10 @@ def test_a_page_says_why_and_repeats_nothing(portal):
     assert "canary" not in answer.text
     assert "<script>" not in answer.text
     assert f'<a href="{URL}{PATH}/start">' in answer.text
+    twice = [("accept", "application/json"), ("accept", "text/html")]
+    assert (
+        portal.client.get(f"{PATH}/callback", headers=twice).headers["content-type"].startswith("text/html")
+    )
     plain = portal.client.get(f"{PATH}/callback", headers={"accept": "application/json"})
     assert plain.json()["code"] == "login.state"
 

@@ -1,13 +1,17 @@
 """What somebody tries who wants another's session, or wants another in his own."""
 
 import asyncio
+import contextlib
 import hashlib
 import time
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
 import portal as portals
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from portal import BROWSER, PATH, SCRIPT, SESSION, URL
 
 from guarita.gateway.login import attempt
@@ -254,6 +258,18 @@ def test_a_login_leads_back_to_this_site_and_nowhere_else(portal, target):
 def test_what_is_no_path_of_ours(raw):
     with pytest.raises(LoginError, match="leads back to a path"):
         attempt.target_in(raw)
+
+
+@given(st.one_of(st.binary(max_size=80), st.binary(max_size=60).map(lambda raw: b"return=/" + raw)))
+def test_whatever_is_asked_for_a_login_leads_to_a_path_of_ours(raw):
+    target = "/"
+    with contextlib.suppress(LoginError):
+        target = attempt.target_in(raw)
+    where = urlsplit(URL + target)
+    assert (where.scheme, where.netloc, where.fragment) == ("https", "portal.example.com", "")
+    assert target.isascii()
+    assert target.isprintable()
+    assert not target.startswith(("//", "/\\"))
 
 
 def test_what_is_too_long_leads_to_the_beginning():

@@ -72,8 +72,10 @@ def test_the_provider_is_asked_again_before_its_word_ends(portal, clock, provide
     until(lambda: provider.grants["refresh_token"] == 1)
     until(lambda: portal.me().json()["roles"] == ["more", "staff"])
     clock.ahead = 520
+    provider.claims = {}
     assert portal.me().status_code == 200
     until(lambda: provider.grants["refresh_token"] == 2)
+    until(lambda: portal.me().json()["roles"] == [])
     tokens = [
         said.get("refresh_token") for said in provider.asked if said.get("grant_type") == "refresh_token"
     ]
@@ -105,6 +107,15 @@ def test_many_requests_renew_once(portal, clock, provider):
 
     assert {answer.status_code for answer in asyncio.run(work())} == {200}
     assert provider.grants["refresh_token"] == 1
+
+
+def test_claims_that_became_nonsense_let_nobody_in_and_can_be_logged_out(portal, clock, provider):
+    portal.log_in()
+    provider.claims = {"groups": "staff"}
+    clock.ahead = 301
+    assert portal.code(portal.me()) == "token.claim"
+    assert portal.told_to_log_out().status_code == 200
+    assert portal.code(portal.me()) == "session.ended"
 
 
 @pytest.mark.parametrize("reason", ["invalid_grant", "login_required", "consent_required"])

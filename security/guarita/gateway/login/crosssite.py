@@ -44,8 +44,12 @@ def navigates(request: Request) -> bool:
     """Whether somebody looks at the answer as a page of its own, as far as a browser says."""
     if _said(request, b"sec-fetch-mode") is not None:
         return _navigates(request)
-    accepted = _said(request, b"accept") or ""
-    return "text/html" in accepted and request.header(b"x-requested-with") is None
+    return accepts_pages(request) and request.header(b"x-requested-with") is None
+
+
+def accepts_pages(request: Request) -> bool:
+    """Whether the answer may be a page; `Accept` may stand several times (RFC 9110 section 5.3)."""
+    return any(name == b"accept" and b"text/html" in value for name, value in request.headers)
 
 
 def _navigates(request: Request) -> bool:

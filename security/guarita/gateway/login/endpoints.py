@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Awaitable, Callable, Collection
 from typing import Final
@@ -12,18 +11,17 @@ from urllib.parse import parse_qsl, quote
 from guarita.gateway.asgi.request import request_of
 from guarita.gateway.asgi.types import Receive, Scope, Send
 from guarita.gateway.core import Gateway
-from guarita.gateway.interface import Headers, Request
+from guarita.gateway.interface import Headers, Principal, Request
 from guarita.gateway.login import attempt, cookies, pages
 from guarita.gateway.login.authenticator import SessionAuthenticator
 from guarita.gateway.login.crosssite import must_be_ours, navigates
 from guarita.gateway.login.identity import bad_id_token
-from guarita.gateway.login.interface import LoginError
+from guarita.gateway.login.interface import LoginError, Session
 from guarita.gateway.login.provider import Provider
 from guarita.gateway.login.sealing import Sealer
 from guarita.gateway.login.sessions import Sessions, fingerprint
 from guarita.gateway.refusal import RefusalError, TokenError
 
-LOG: Final = logging.getLogger("guarita.gateway.login")
 _UNAUTHORIZED: Final = 401
 MAX_QUERY: Final = 16_384
 """Bytes of what comes back from the provider by the browser."""
@@ -158,6 +156,7 @@ class LoginEndpoints:
     async def _return(self, request: Request, receive: Receive, send: Send) -> None:  # noqa: ARG002  # as each endpoint
         said = _once_each(request.query, MAX_QUERY, "login.callback")
         now = self._now()
+        before = _session(request)
         begun = attempt.opened(said.get("state", ""), _browser(request), self._sealer, now)
         await self._provider.must_be_theirs(said.get("iss"))
         if "error" in said:
@@ -167,7 +166,6 @@ class LoginEndpoints:
         if not await self._sessions.first_use(begun.identity, begun.made + attempt.TERM - now + _PATIENCE):
             raise LoginError("login.replayed", "this answer was used before")
         issued, found = await self._provider.redeem(said["code"], begun)
-        before = _session(request)
         value, session = await self._sessions.begin(issued, found)
         try:
             principal = self._authenticator.principal(session, fingerprint(value))
@@ -184,8 +182,7 @@ class LoginEndpoints:
         value = _session(request)
         session = await self._sessions.end(value) if value else None
         if session is not None:
-            principal = self._authenticator.principal(session, fingerprint(value))
-            self._gateway.reporter.session("ended", principal, request)
+            self._gateway.reporter.session("ended", _whose(session, fingerprint(value)), request)
             task = asyncio.get_running_loop().create_task(self._provider.revoke(session))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -203,9 +200,19 @@ class LoginEndpoints:
             raise LoginError("logout.form", "expected a form that holds a logout_token")
         order = await self._provider.ordered(token.encode("ascii"))
         for name, session in await self._sessions.end_ordered(order):
-            principal = self._authenticator.principal(session, name)
-            self._gateway.reporter.session("ended", principal, request)
+            self._gateway.reporter.session("ended", _whose(session, name), request)
         await pages.respond(send, 200)
+
+
+def _whose(session: Session, name: str) -> Principal:
+    """Who a session was of, for the record: whatever its claims have become, it has ended."""
+    return Principal(
+        session.subject,
+        session.issuer,
+        client_id=session.client_id,
+        credential_id=name,
+        authenticator="session",
+    )
 
 
 def _browser(request: Request) -> str:

@@ -9,6 +9,7 @@ from guarita.gateway.asgi.answer import answer
 from guarita.gateway.asgi.types import Send
 from guarita.gateway.core import Gateway
 from guarita.gateway.interface import Headers, Request
+from guarita.gateway.login.crosssite import accepts_pages
 from guarita.gateway.refusal import RefusalError, UndecidedError
 
 _HEADERS: Final = (
@@ -45,7 +46,7 @@ async def refuse(
 ) -> None:
     """Say why, as a page to a browser that wants one, and as problem details otherwise."""
     status, headers, body = answer(refusal, gateway)
-    if request is not None and b"text/html" in (request.header(b"accept") or b""):
+    if request is not None and accepts_pages(request):
         undecided = isinstance(refusal, UndecidedError)
         page = _PAGE.format(
             title="Nobody can log in now" if undecided else "You are not logged in",

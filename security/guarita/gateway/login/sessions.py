@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -39,6 +39,8 @@ _COOLDOWN: Final = 5.0
 """Seconds, after which a provider that did not answer is asked again."""
 _AGAIN: Final = 0.05
 """Seconds between two looks at what another process renews."""
+_OF_THE_LOGIN: Final = frozenset({"iat", "exp", "auth_time", "nonce", "sid"})
+"""Claims that belong to the login and not to its renewals."""
 _KEPT: Final = 3
 """Attempts at keeping what was renewed: the provider takes the old refresh token no more."""
 
@@ -206,8 +208,7 @@ class Sessions:
         now = self._now()
         changed = msgspec.structs.replace(
             session,
-            # When somebody logged in does not change by a renewal, or a revocation would end with it.
-            claims=session.claims | (_without_times(found.claims) if found else {}),
+            claims=session.claims if found is None else _renewed_claims(session.claims, found.claims),
             scopes=session.scopes if issued.scopes is None else tuple(sorted(issued.scopes)),
             **_tokens(
                 issued,
@@ -288,5 +289,10 @@ def _tokens(issued: Issued, refresh_token: str | None, id_token: str, now: float
     }
 
 
-def _without_times(claims: Any) -> dict[str, Any]:
-    return {name: value for name, value in claims.items() if name not in {"iat", "exp", "auth_time", "nonce"}}
+def _renewed_claims(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """What the provider says now, and nothing that it says no more; when somebody logged in stays as it was.
+
+    A subject is revoked for all that he got until then: a renewal must not make a login young.
+    """
+    kept = {name: before[name] for name in _OF_THE_LOGIN if name in before}
+    return {name: value for name, value in after.items() if name not in _OF_THE_LOGIN} | kept
