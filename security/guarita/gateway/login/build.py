@@ -11,7 +11,7 @@ from pathlib import Path
 from guarita.config.gateway_access import steps
 from guarita.config.gateway_limits import RedisSection
 from guarita.config.gateway_login import LoginSection, SessionSection
-from guarita.errors import UsageError
+from guarita.errors import MissingExtraError, UsageError
 from guarita.gateway.core import Gateway
 from guarita.gateway.keys.source import KeySource
 from guarita.gateway.login.authenticator import SessionAuthenticator
@@ -61,8 +61,12 @@ def login_parts(
 ) -> LoginParts:
     """Build what the section says; relative paths go from `folder`. Asks nobody yet.
 
-    Raises UsageError `session.redis`, `gateway.secret`, `gateway.endpoint`, `gateway.issuer`, and for Redis' extra.
+    Raises UsageError `session.redis`, `gateway.secret`, `gateway.endpoint`, `gateway.issuer`, and for a missing extra.
     """
+    try:
+        import authlib  # noqa: F401, PLC0415  # that it is missing is told at the start, and not by the first login
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("gateway", error.name or "authlib") from error
     ca_file = None if section.ca_file is None else str(folder / section.ca_file)
     outbound = Outbound(timeout=section.timeout, insecure_loopback=section.insecure_loopback, ca_file=ca_file)
     discovery = Discovery(section.issuer, outbound)
@@ -116,7 +120,7 @@ def _store(
         raise UsageError(
             "session.redis", "gateway.login.session: there is no gateway.redis in which to keep sessions"
         )
-    from guarita.gateway.login.redisstore import RedisSessionStore  # noqa: PLC0415  # needs an extra
+    from guarita.gateway.login.redisstore import RedisSessionStore  # noqa: PLC0415  # only where it is used
 
     return RedisSessionStore(
         redis, folder, idle=section.idle_seconds, timeout=section.timeout_seconds, now=now

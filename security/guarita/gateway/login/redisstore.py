@@ -8,9 +8,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import redis
-from redis.asyncio import Redis
-
 from guarita.config.gateway_limits import RedisSection
 from guarita.gateway.login.interface import SessionsGoneError, SessionStore
 from guarita.gateway.login.memory import ENDED
@@ -74,7 +71,12 @@ class RedisSessionStore(SessionStore):
         self._timeout = timeout
         self._now = now
         self._circuit = Circuit()
-        self._client = Redis(connection_pool=connection_pool(section, folder, timeout=timeout))
+        pool = connection_pool(section, folder, timeout=timeout)  # says which extra is missing
+        from redis import RedisError  # noqa: PLC0415
+        from redis.asyncio import Redis  # noqa: PLC0415
+
+        self._failures = (RedisError, OSError)  # a timeout is an OSError
+        self._client = Redis(connection_pool=pool)
         self._begin, self._replace, self._end = map(self._client.register_script, (_BEGIN, _REPLACE, _END))
 
     async def begin(
@@ -124,7 +126,7 @@ class RedisSessionStore(SessionStore):
         try:
             async with asyncio.timeout(self._timeout):
                 found = await step
-        except (redis.RedisError, OSError) as error:  # a timeout is an OSError
+        except self._failures as error:
             self._circuit.failed()
             raise SessionsGoneError(f"Redis does not answer: {type(error).__name__}") from error
         self._circuit.worked()

@@ -68,23 +68,24 @@ class RedisReplayStore(ReplayStore):
 
     def __init__(self, section: RedisSection, folder: Path, *, timeout: float = 0.5) -> None:
         """`timeout` is in seconds, for each step. Raises as `connection_pool`."""
-        from redis.asyncio import Redis  # noqa: PLC0415  # needs an extra
-
         self._timeout = timeout
         self._circuit = Circuit()
-        self._client = Redis(connection_pool=connection_pool(section, folder, timeout=timeout))
+        pool = connection_pool(section, folder, timeout=timeout)  # says which extra is missing
+        from redis import RedisError  # noqa: PLC0415
+        from redis.asyncio import Redis  # noqa: PLC0415
+
+        self._failures = (RedisError, OSError)  # a timeout is an OSError
+        self._client = Redis(connection_pool=pool)
 
     async def first_use(self, key: bytes, seconds: float) -> bool:
         """As the interface says."""
-        from redis import RedisError  # noqa: PLC0415
-
         if not self._circuit.may_ask():
             raise _gone()
         try:
             async with asyncio.timeout(self._timeout):
                 name = _PREFIX + key.hex().encode()
                 answer = await self._client.set(name, b"1", px=int(seconds * 1000) + 1, nx=True)
-        except (RedisError, OSError) as error:  # a timeout is an OSError
+        except self._failures as error:
             self._circuit.failed()
             raise _gone() from error
         self._circuit.worked()

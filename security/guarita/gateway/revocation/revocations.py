@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from guarita.config.gateway_limits import RedisSection, RevocationSection
-from guarita.errors import UsageError
+from guarita.errors import MissingExtraError, UsageError
 from guarita.gateway.interface import Principal, Request
 from guarita.gateway.refusal import TokenError, UndecidedError
 from guarita.gateway.revocation.interface import Feed, FeedGoneError, Revocation
@@ -153,7 +153,10 @@ def build_revocations(
         raise UsageError(
             "revocation.redis", "gateway.revocation: there is no gateway.redis by which to share revocations"
         )
-    from guarita.gateway.revocation.redisfeed import RedisFeed  # noqa: PLC0415  # needs an extra
+    try:
+        from guarita.gateway.revocation.redisfeed import RedisFeed  # noqa: PLC0415  # needs an extra
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("gateway-redis", error.name or "redis") from error
 
     return Revocations(
         RedisFeed(redis, folder, timeout=section.timeout_seconds),
