@@ -334,13 +334,24 @@ def test_what_is_only_to_be_known_does_not_hinder(kube):
         kube.namespace, "slow", replicas=5, spec=bare, minReadySeconds=60, strategy={"type": "Recreate"},
         progressDeadlineSeconds=2**31 - 1,
     )  # fmt: skip
-    kube.apply(secret(kube.namespace, "db", password="old"), *documents, slow)
+    lone = [
+        kubeing.statefulset(kube.namespace, "lone", replicas=1),
+        kubeing.deployment(
+            kube.namespace,
+            "bare",
+            replicas=1,
+            strategy={"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}},
+        ),
+        kubeing.deployment(kube.namespace, "surged", replicas=1),
+    ]
+    kube.apply(secret(kube.namespace, "db", password="old"), *documents, slow, *lone)
     problems = kube.cluster.check(kube.delivery)
     assert not any(problem.hinders for problem in problems)
+    assert not [p for p in problems if p.code == "kube.away" and "surged" in p.message]
     told = {(problem.code, problem.message.split("/")[1].split(":")[0]) for problem in problems}
     assert told >= {
         ("kube.gitops", "argo"), ("kube.gitops", "flux"), ("kube.helm", "helm"), ("kube.no-pods", "argo"),
-        ("kube.no-readiness", "slow"), ("kube.recreate", "slow"), ("kube.slow", "slow"), ("kube.no-deadline", "slow"),
+        ("kube.no-readiness", "slow"), ("kube.away", "slow"), ("kube.away", "lone"), ("kube.away", "bare"), ("kube.slow", "slow"), ("kube.no-deadline", "slow"),
     }  # fmt: skip
 
 

@@ -218,8 +218,9 @@ class Api:
         until = self._clock() + self._timeout
         parts: list[bytes] = []
         size = 0
-        # read1 gives what is there; read would wait for a whole chunk, however slowly it comes.
-        while part := answer.read1(65_536):
+        # read1 gives what is there; read, which is all that urllib3 1 has, waits for a whole chunk.
+        read = getattr(answer, "read1", answer.read)
+        while part := read(65_536):
             parts.append(part)
             size += len(part)
             if size > _LARGEST or self._clock() > until:

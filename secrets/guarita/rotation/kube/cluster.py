@@ -16,13 +16,9 @@ from guarita.rotation.kube.snapshot import Snapshot
 from guarita.rotation.kube.workloads import (
     ACCOUNT,
     BY_NAME,
-    CRONJOB,
-    DAEMONSET,
-    DEPLOYMENT,
     JOB,
     POD,
     REPLICASET,
-    STATEFULSET,
     Found,
     Kind,
     Versions,
@@ -188,17 +184,13 @@ class KubeCluster:
             pulls = names.of_account(account)
             if pulls:
                 yield Workload(ACCOUNT, account), Found(tuple(pulls))
-        seen: set[str] = set()
-        for kind in (DEPLOYMENT, STATEFULSET, DAEMONSET, CRONJOB, JOB, REPLICASET):
-            for workload in snapshot.all(kind):
-                if not self._counts(workload):
-                    continue
+        for workload in snapshot.users(names):
+            if workload.kind is POD:
+                yield from self._unowned(snapshot, names, workload)
+            elif self._counts(workload):
                 what = names.of_template(workload.template, snapshot.account_of(workload.template))
                 if what:
-                    seen.add(workload.uid)
                     yield workload, what
-        for pod in snapshot.all(POD):
-            yield from self._unowned(snapshot, names, pod)
 
     @staticmethod
     def _counts(workload: Workload) -> bool:

@@ -25,8 +25,7 @@ IN_TRAFFIC: Final = f"{PREFIX}/in-traffic"
 """A readiness gate that nobody opens: what has it never counts as ready for a Service."""
 
 _LABEL: Final = 63
-"""Longest label value, and longest name of an annotation after its prefix."""
-_NAME: Final = 253
+"""Longest label value, longest name of an annotation after its prefix, and longest host name."""
 
 
 def short(text: str, limit: int = _LABEL) -> str:
@@ -59,4 +58,4 @@ def fence_annotation(secret: str) -> str:
 
 def canary_name(kind: str, workload: str, rotation: str) -> str:
     """The name of the one pod that is tried before the fleet: the same for each try."""
-    return short(f"{workload}-{kind.lower()}-canary-{rotation}".lower(), _NAME - 200).strip("-.")
+    return short(f"{workload}-{kind.lower()}-canary-{rotation}".lower())

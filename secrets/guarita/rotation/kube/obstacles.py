@@ -127,11 +127,11 @@ def _proof(workload: Workload) -> Iterator[Problem]:
             hint="let a readiness probe use what the Secret is for",
             hinders=False,
         )
-    if workload.kind is DEPLOYMENT and (spec.get("strategy") or {}).get("type") == "Recreate":
+    if (why := _away(workload)) is not None:
         yield Problem(
-            code="kube.recreate",
-            message=f"{workload}: has the strategy Recreate, so it is away while it restarts",
-            hint="set strategy.type to RollingUpdate, or keep its rotation to a maintenance window",
+            code="kube.away",
+            message=f"{workload}: is away while it restarts ({why})",
+            hint="let a new pod start before the old one ends, or keep its rotation to a maintenance window",
             hinders=False,
         )
     if workload.kind is DEPLOYMENT and spec.get("progressDeadlineSeconds") in {None, _ENDLESS}:
@@ -148,6 +148,20 @@ def _proof(workload: Workload) -> Iterator[Problem]:
             hint="`rotation.patience_seconds` has to cover it",
             hinders=False,
         )
+
+
+def _away(workload: Workload) -> str | None:
+    """Why nobody serves for a moment in the middle of a rollout, if nobody does."""
+    spec = workload.spec
+    strategy = spec.get("strategy") or {}
+    if strategy.get("type") == "Recreate":
+        return "strategy Recreate"
+    if workload.kind is DAEMONSET or spec.get("replicas", 1) != 1:
+        return None
+    if workload.kind is STATEFULSET:
+        return "a StatefulSet of one replica"
+    surge = (strategy.get("rollingUpdate") or {}).get("maxSurge", "25%")
+    return "one replica, and maxSurge 0" if surge in {0, "0", "0%"} else None
 
 
 def _managed(workload: Workload) -> Iterator[Problem]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from guarita.rotation.interface import Delivery
 from guarita.rotation.kube.api import Api, Object
-from guarita.rotation.kube.names import DELIVERY, PLAIN, ROTATION, delivery_label
+from guarita.rotation.kube.names import DELIVERY, PLAIN, ROTATION, template_annotation
+from guarita.rotation.kube.references import references
 from guarita.rotation.kube.workloads import (
     ACCOUNT,
     CRONJOB,
@@ -22,42 +23,81 @@ from guarita.rotation.kube.workloads import (
     Workload,
 )
 
-LISTED = (DEPLOYMENT, STATEFULSET, DAEMONSET, REPLICASET, CRONJOB, JOB, POD)
+LISTED = (DEPLOYMENT, STATEFULSET, DAEMONSET, CRONJOB, JOB, REPLICASET, POD)
 
 
 class Snapshot:
-    """The objects of a namespace. Each kind is listed once."""
+    """The objects of a namespace. Each kind is listed once, and read once for all deliveries."""
 
     def __init__(self, api: Api, namespace: str) -> None:
         self._api, self.namespace = api, namespace
-        self._listed: dict[str, Sequence[Object]] = {}
+        self._listed: dict[str, Sequence[Workload]] = {}
+        self._by_name: dict[str, Object] | None = None
+        self._by_delivery: dict[str, dict[str, Object]] = {}
+        self._users: dict[str, dict[int, Workload]] | None = None
+        self._pulling: dict[str, Object] | None = None
 
     def all(self, kind: Kind) -> Sequence[Workload]:
         """Every object of a kind."""
         if kind.name not in self._listed:
-            path = kind.collection(self.namespace)
-            self._listed[kind.name] = self._api.list(path, metadata_only=kind is SECRET)
-        return [Workload(kind, one) for one in self._listed[kind.name]]
+            found = self._api.list(kind.collection(self.namespace), metadata_only=kind is SECRET)
+            self._listed[kind.name] = [Workload(kind, one) for one in found]
+        return self._listed[kind.name]
+
+    def users(self, versions: Versions) -> Sequence[Workload]:
+        """What may refer to a delivery: by one of its names, or by its annotation."""
+        if self._users is None:
+            self._users = self._read()
+        delivery = versions.delivery
+        keys = [template_annotation(delivery), delivery.name, *map(versions.name, versions.known)]
+        found: dict[int, Workload] = {}
+        for key in keys:
+            found |= self._users.get(key, {})
+        return [found[n] for n in sorted(found)]
+
+    def _read(self) -> dict[str, dict[int, Workload]]:
+        """Everything that makes pods by what it refers to, each under its number in the order of kinds."""
+        found: dict[str, dict[int, Workload]] = {}
+        number = 0
+        for kind in LISTED:
+            for workload in self.all(kind):
+                number += 1
+                template = workload.template
+                spec = template.get("spec") or {}
+                keys = {reference.secret for reference in references(spec)}
+                keys |= set((template.get("metadata") or {}).get("annotations") or {})
+                if not spec.get("imagePullSecrets") and (account := self.account_of(template)) is not None:
+                    keys |= {pull.get("name", "") for pull in account["imagePullSecrets"]}
+                for key in keys:
+                    found.setdefault(key, {})[number] = workload
+        return found
 
     def accounts(self) -> Mapping[str, Object]:
         """ServiceAccounts that name pull secrets, by name."""
-        return {one.name: one.object for one in self.all(ACCOUNT) if one.object.get("imagePullSecrets")}
+        if self._pulling is None:
+            accounts = self.all(ACCOUNT)
+            self._pulling = {one.name: one.object for one in accounts if one.object.get("imagePullSecrets")}
+        return self._pulling
 
     def secret(self, name: str) -> Object | None:
         """The metadata of a Secret, if there is one of this name."""
-        return next((one.object for one in self.all(SECRET) if one.name == name), None)
+        return self._secrets().get(name)
 
     def versions_there(self, delivery: Delivery) -> Mapping[str, Object]:
         """The metadata of every version of ours, by rotation."""
-        found = {}
-        for one in self.all(SECRET):
-            labels = one.object["metadata"].get("labels") or {}
-            notes = one.annotations
-            if labels.get(DELIVERY) == delivery_label(delivery) and notes.get(PLAIN) == delivery.name:
-                rotation = notes.get(ROTATION)
-                if rotation and one.name == f"{delivery.name}-{rotation}":
-                    found[rotation] = one.object
-        return found
+        self._secrets()
+        return self._by_delivery.get(delivery.name, {})
+
+    def _secrets(self) -> Mapping[str, Object]:
+        if self._by_name is None:
+            self._by_name = {}
+            for one in self.all(SECRET):
+                self._by_name[one.name] = one.object
+                plain, rotation = one.annotations.get(PLAIN), one.annotations.get(ROTATION)
+                ours = DELIVERY in (one.object["metadata"].get("labels") or {})
+                if ours and plain and rotation and one.name == f"{plain}-{rotation}":
+                    self._by_delivery.setdefault(plain, {})[rotation] = one.object
+        return self._by_name
 
     def versions(self, delivery: Delivery) -> Versions:
         """The names of a delivery's Secret."""
