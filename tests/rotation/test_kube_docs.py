@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from guarita import config
-from guarita.rotation.kube import cluster, names, obstacles, references
+from guarita.rotation.kube import cluster, names, obstacles, references, rights
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/rotation-kubernetes.md").read_text()
@@ -15,7 +15,7 @@ PAGE = (ROOT / "docs/rotation-kubernetes.md").read_text()
 
 def test_every_problem_is_listed_with_whether_it_hinders():
     found = {}
-    for module in (obstacles, cluster):
+    for module in (obstacles, cluster, rights):
         for call in ast.walk(ast.parse(Path(module.__file__).read_text())):
             if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "Problem":
                 said = {keyword.arg: getattr(keyword.value, "value", None) for keyword in call.keywords}

@@ -159,6 +159,27 @@ def test_without_any_one_verb_it_is_refused_with_what_to_do(control_plane, share
     api.close()
 
 
+def test_a_plan_names_the_rights_that_are_missing_and_begins_nothing(kube):
+    rules = [rule for rule in delivery_rules() if "patch" not in rule["verbs"]]
+    kube.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {"name": "half", "namespace": kube.namespace},
+        }
+    )
+    everything = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["list"]}
+    kube.grant("half", [*rules, everything])
+    half = kube.another(token=kube.server.token(kube.namespace, "half"))
+    (problem,) = half.check(kube.delivery)
+    assert problem.hinders
+    assert "patch" in problem.message
+    assert "deployments" in problem.message
+    assert "list" not in problem.message.replace("listed", ""), "a wildcard gives it"
+    half.close()
+    assert kube.cluster.check(kube.delivery) == [], "the administrator may do everything"
+
+
 @pytest.fixture(scope="module")
 def shared_platform(control_plane, tmp_path_factory):
     with control_plane.namespace() as namespace:

@@ -39,6 +39,11 @@ class Change(NamedTuple):
     old: Any
 
 
+def _controller(content):
+    owners = content["metadata"].get("ownerReferences") or ()
+    return next((owner["uid"] for owner in owners if owner.get("controller")), None)
+
+
 class Store:
     def __init__(self):
         self.lock = threading.RLock()
@@ -46,6 +51,7 @@ class Store:
         self.revision = 100
         self.compacted = 100
         self.objects = collections.defaultdict(dict)
+        self.owned = collections.defaultdict(dict)
         self.log = collections.deque()
         self.stalled_until = 0.0
 
@@ -56,10 +62,12 @@ class Store:
     def all(self, key, namespace=None):
         """The resource's objects, sorted by place as etcd's keys are."""
         with self.lock:
+            found = self.objects[key].items()
             return [
                 stored
-                for place, stored in sorted(self.objects[key].items())
-                if namespace is None or place[0] == namespace
+                for _, stored in sorted(
+                    found if namespace is None else (p for p in found if p[0][0] == namespace)
+                )
             ]
 
     def put(self, key, place, content):
@@ -70,18 +78,35 @@ class Store:
             content["metadata"]["resourceVersion"] = str(self.revision)
             new = Stored(self.revision, content)
             self.objects[key][place] = new
+            if old is not None:
+                self._disown(key, place, old)
+            if uid := _controller(content):
+                self.owned[key, uid][place] = new
             self._note("MODIFIED" if old else "ADDED", key, place, new, old)
             return new
 
     def drop(self, key, place):
         with self.lock:
             old = self.objects[key].pop(place)
+            self._disown(key, place, old)
             self.revision += 1
             last = old.copy()
             last["metadata"]["resourceVersion"] = str(self.revision)
             new = Stored(self.revision, last)
             self._note("DELETED", key, place, new, old)
             return new
+
+    def owned_by(self, key, uid):
+        """The objects of a resource that one owner controls, sorted by place."""
+        with self.lock:
+            return [stored for _, stored in sorted(self.owned.get((key, uid), {}).items())]
+
+    def _disown(self, key, place, old):
+        if uid := _controller(old.object):
+            there = self.owned[key, uid]
+            there.pop(place, None)
+            if not there:
+                del self.owned[key, uid]
 
     def _note(self, kind, key, place, new, old):
         self.log.append(Change(self.revision, kind, key, place, new, old))

@@ -12,6 +12,7 @@ from guarita.rotation.kube import lease, rollouts, versions
 from guarita.rotation.kube.api import Api
 from guarita.rotation.kube.canary import try_canary, withdraw
 from guarita.rotation.kube.obstacles import obstacle, problems
+from guarita.rotation.kube.rights import lacking
 from guarita.rotation.kube.snapshot import Snapshot
 from guarita.rotation.kube.workloads import (
     ACCOUNT,
@@ -73,6 +74,9 @@ class KubeCluster:
         snapshot = self._snapshot(delivery.namespace)
         names = snapshot.versions(delivery)
         found: list[Problem] = []
+        rights = snapshot.rights()
+        if rights is not None:
+            found += lacking(delivery.namespace, rights, restart=delivery.restart)
         plain_used = False
         for workload, what in self._referring(snapshot, names):
             found += problems(workload) if delivery.restart else ()

@@ -8,6 +8,7 @@ from guarita.rotation.interface import Delivery
 from guarita.rotation.kube.api import Api, Object
 from guarita.rotation.kube.names import DELIVERY, PLAIN, ROTATION, template_annotation
 from guarita.rotation.kube.references import references
+from guarita.rotation.kube.rights import Granted, granted
 from guarita.rotation.kube.workloads import (
     ACCOUNT,
     CRONJOB,
@@ -36,6 +37,8 @@ class Snapshot:
         self._by_delivery: dict[str, dict[str, Object]] = {}
         self._users: dict[str, dict[int, Workload]] | None = None
         self._pulling: dict[str, Object] | None = None
+        self._granted: Granted | None = None
+        self._asked = False
 
     def all(self, kind: Kind) -> Sequence[Workload]:
         """Every object of a kind."""
@@ -98,6 +101,12 @@ class Snapshot:
                 if ours and plain and rotation and one.name == f"{plain}-{rotation}":
                     self._by_delivery.setdefault(plain, {})[rotation] = one.object
         return self._by_name
+
+    def rights(self) -> Granted | None:
+        """What this account may do here; None where that is not to be had."""
+        if not self._asked:
+            self._granted, self._asked = granted(self._api, self.namespace), True
+        return self._granted
 
     def versions(self, delivery: Delivery) -> Versions:
         """The names of a delivery's Secret."""

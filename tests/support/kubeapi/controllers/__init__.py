@@ -132,12 +132,7 @@ class Controllers:
 
     def pods_of(self, owner):
         """The pods that an owner controls, as copies."""
-        namespace, uid = owner["metadata"]["namespace"], owner["metadata"]["uid"]
-        return [
-            stored.copy()
-            for stored in self.store.all(PODS.key, namespace)
-            if (controller_of(stored.object) or {}).get("uid") == uid
-        ]
+        return [stored.copy() for stored in self.store.owned_by(PODS.key, owner["metadata"]["uid"])]
 
     def set_status(self, resource, content, status):
         if content.get("status") == status:

@@ -2,7 +2,7 @@
 
 import copy
 
-from kubeapi.api import controller_of, seconds_of
+from kubeapi.api import seconds_of
 from kubeapi.resources import DEPLOYMENTS, REPLICASETS
 
 from . import shared
@@ -23,8 +23,7 @@ class Pass:
         self.status = copy.deepcopy(deployment.get("status") or {})
         self.sets = [
             stored.copy()
-            for stored in controllers.store.all(REPLICASETS.key, self.namespace)
-            if (controller_of(stored.object) or {}).get("uid") == deployment["metadata"]["uid"]
+            for stored in controllers.store.owned_by(REPLICASETS.key, deployment["metadata"]["uid"])
         ]
         self.sets.sort(key=lambda rs: (rs["metadata"]["creationTimestamp"], rs["metadata"]["name"]))
         self.new = next((rs for rs in self.sets if _template(rs) == self.wanted()), None)

@@ -3,7 +3,6 @@
 import copy
 import json
 
-from kubeapi.api import controller_of
 from kubeapi.resources import PODS, REVISIONS, STATEFULSETS
 
 from . import shared
@@ -15,11 +14,7 @@ def _revisions(controllers, content):
     """The revision of the template now, and all others; made if it is not there yet."""
     api, metadata = controllers.api, content["metadata"]
     mine = sorted(
-        (
-            stored.copy()
-            for stored in controllers.store.all(REVISIONS.key, metadata["namespace"])
-            if (controller_of(stored.object) or {}).get("uid") == metadata["uid"]
-        ),
+        (stored.copy() for stored in controllers.store.owned_by(REVISIONS.key, metadata["uid"])),
         key=lambda revision: revision["revision"],
     )
     template = json.loads(json.dumps(content["spec"]["template"]))
