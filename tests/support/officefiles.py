@@ -1,15 +1,41 @@
 """Office files with data in every corner: made by the libraries that people use, and by hand where those cannot."""
 
 import io
+import random
 import zipfile
 
 import docx
+from canaries import seen
 from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls
+
+from guarita.pii.checkdigits import cpf_check
 
 WORD = nsdecls("w")
 RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 PACKAGE = "http://schemas.openxmlformats.org/package/2006/relationships"
+
+
+class Secrets:
+    """A new CPF or address for each place."""
+
+    def __init__(self, seed):
+        self._random = random.Random(seed)
+        self.made = {}
+
+    def __call__(self, place, *, mail=False, plain=False):
+        if mail:
+            value = f"{place}.prado@correios.net.br"
+        else:
+            digits = [self._random.randrange(1, 10) for _ in range(9)]
+            text = "".join(map(str, [*digits, *cpf_check(digits)]))
+            value = text if plain else f"{text[:3]}.{text[3:6]}.{text[6:9]}-{text[9:]}"
+        self.made[place] = value
+        return value
+
+    def left(self, entries):
+        """Which of them stand anywhere in some bytes by name, in any spelling."""
+        return {place: seen(value, entries) for place, value in self.made.items() if seen(value, entries)}
 
 
 def png(text=b"Author\0Joana Prado"):

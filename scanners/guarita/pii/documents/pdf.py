@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import re
 from collections.abc import Iterator
+from typing import Final
 
 import pypdfium2
 import pypdfium2.raw as pdfium
 
+from guarita.pii.documents import pdfobjects
 from guarita.pii.documents.archive import encrypted
 from guarita.pii.documents.interface import (
     Block,
@@ -19,9 +22,13 @@ from guarita.pii.documents.interface import (
     Span,
     damaged,
 )
+from guarita.pii.documents.package import nested, unread
 
 _FIELDS = (b"Contents", b"V", b"T", b"TU", b"DV")
 """Of an annotation: what a note says; value, name, tooltip and default of a form field."""
+_END: Final = re.compile(rb"%%EOF[ \t]*(?:\r\n|\r|\n)?")
+REVISIONS: Final = 20
+"""Earlier revisions that are read."""
 _IMAGE = pdfium.FPDF_PAGEOBJ_IMAGE
 
 
@@ -32,30 +39,32 @@ class PdfExtractor(Extractor):
 
     def blocks(self, source: Source, limits: Limits) -> Iterator[Block]:
         """A block for each page. Raises DocumentError `document.no-text` for pages that are only pictures."""
-        document = _open(source.read(limits.container_bytes))
+        data = source.read(limits.container_bytes)
+        document = open_pdf(data)
         try:
             pages = len(document)
             if pages > limits.pages:
                 raise DocumentError(
                     "document.too-large", f"it has {pages} pages, where {limits.pages} are read"
                 )
-            if document.count_attachments():
-                raise DocumentError(
-                    "document.unsupported",
-                    f"it carries {document.count_attachments()} attached files, which are not read",
-                    hint="store the attached files beside it",
-                )
-            yield from _block(list(document.get_metadata_dict(skip_empty=True).values()), "properties")
+            yield from _attachments(document, limits)
+            told: set[str] = set()
             seen = pictures = False
             for number in range(pages):
-                page = _page(document, number)
+                page = open_page(document, number)
                 try:
                     texts = [_page_text(page, number), *_annotations(page)]
                     seen = seen or any(text.strip() for text in texts)
-                    pictures = pictures or any(True for _ in page.get_objects(filter=(_IMAGE,)))
+                    shown = sum(1 for _ in page.get_objects(filter=(_IMAGE,)))
+                    pictures = pictures or bool(shown)
                 finally:
                     page.close()
+                if shown:
+                    yield unread("picture")
+                told.update(texts)
                 yield from _block(texts, f"page {number + 1}")
+            yield from _hidden(data, told, limits)
+            yield from _revisions(data, told)
             if pictures and not seen:
                 raise DocumentError(
                     "document.no-text",
@@ -66,7 +75,55 @@ class PdfExtractor(Extractor):
             document.close()
 
 
-def _open(data: bytes) -> pypdfium2.PdfDocument:
+def _attachments(document: pypdfium2.PdfDocument, limits: Limits) -> Iterator[Block]:
+    for number in range(document.count_attachments()):
+        try:
+            attachment = document.get_attachment(number)
+            inner = Source(attachment.get_name(), data=bytes(attachment.get_data()))
+        except pypdfium2.PdfiumError:
+            yield unread("object")
+            continue
+        yield from _block([inner.name], f"attached file {number + 1}, name")
+        yield from nested(inner, f"attached file {number + 1}", limits)
+
+
+def _revisions(data: bytes, told: set[str]) -> Iterator[Block]:
+    """What earlier revisions say that the last one does not: a file that is written on keeps them."""
+    ends = [match.end() for match in _END.finditer(data)][:-1]
+    for number, end in enumerate(ends[:REVISIONS], start=1):
+        try:
+            document = open_pdf(data[:end])
+        except DocumentError:
+            # The first part of a file that is ordered for the web is no file of its own.
+            continue
+        try:
+            texts: list[str] = []
+            for index in range(len(document)):
+                page = open_page(document, index)
+                try:
+                    texts += (
+                        text for text in [_page_text(page, index), *_annotations(page)] if text not in told
+                    )
+                finally:
+                    page.close()
+            told.update(texts)
+            yield from _block(texts, f"earlier revision {number}")
+        except DocumentError:
+            continue
+        finally:
+            document.close()
+
+
+def _hidden(data: bytes, told: set[str], limits: Limits) -> Iterator[Block]:
+    """What stands in objects that no page shows, beside what is told already."""
+    with pdfobjects.opened(data) as pdf:
+        found = [text for text, _ in pdfobjects.strings(pdf, limits) if text not in told]
+        yield from _block(found, "properties")
+        yield from _block(list(pdfobjects.hidden_texts(pdf)), "metadata")
+
+
+def open_pdf(data: bytes) -> pypdfium2.PdfDocument:
+    """A PDF by PDFium. Raises DocumentError."""
     try:
         return pypdfium2.PdfDocument(data)
     except pypdfium2.PdfiumError as error:
@@ -75,7 +132,8 @@ def _open(data: bytes) -> pypdfium2.PdfDocument:
         raise damaged("it is no PDF that can be opened") from None
 
 
-def _page(document: pypdfium2.PdfDocument, number: int) -> pypdfium2.PdfPage:
+def open_page(document: pypdfium2.PdfDocument, number: int) -> pypdfium2.PdfPage:
+    """A page, counted from 0. Raises DocumentError."""
     try:
         return document[number]
     except (pypdfium2.PdfiumError, IndexError):

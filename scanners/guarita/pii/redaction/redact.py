@@ -18,6 +18,7 @@ REDACTORS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "html": ("html", "HtmlRedactor"),
         "json": ("jsonlines", "JsonRedactor"),
         "jsonl": ("jsonlines", "JsonLinesRedactor"),
+        "pdf": ("pdf", "PdfRedactor"),
         "text": ("text", "TextRedactor"),
         "xlsx": ("xlsx", "SpreadsheetRedactor"),
     }
