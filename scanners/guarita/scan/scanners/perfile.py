@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from guarita.policy.gate.finding import Finding
+from guarita.scan.canary import Canary
 from guarita.scan.interface import Outcome, ScanJob, ScanResult, TreeFile
 
 
@@ -23,11 +24,22 @@ class FileResult(msgspec.Struct, frozen=True, kw_only=True):
 class PerFile:
     """The ends of all files of a job. Safe from several threads.
 
-    `facts` gives what the result hangs on beside the content: of the path only what the engine is told.
+    `facts` gives what the result hangs on beside the content: of the path only what the engine is told. Where
+    anything has to be judged, the `canary` is judged with it, and `result` raises where that was not seen.
     """
 
-    def __init__(self, job: ScanJob, facts: Callable[[TreeFile], Sequence[str]]) -> None:
+    def __init__(
+        self,
+        job: ScanJob,
+        facts: Callable[[TreeFile], Sequence[str]],
+        canary: Canary | None = None,
+        scanner: str = "",
+    ) -> None:
         self._job = job
+        self._canary = canary
+        self._scanner = scanner
+        self._planted: TreeFile | None = None
+        self._told: set[str] = set()
         self._facts = facts
         self._lock = threading.Lock()
         self._findings: list[Finding] = []
@@ -36,7 +48,7 @@ class PerFile:
         """Whatever judged any of the files."""
 
     def unknown(self) -> list[TreeFile]:
-        """The files that have to be judged now; the others are settled by this call."""
+        """The files that have to be judged now, a canary among them; the others are settled by this call."""
         left = []
         for file in self._job.files:
             known = self._job.results.get(self._key(file), FileResult)
@@ -44,10 +56,16 @@ class PerFile:
                 left.append(file)
             else:
                 self._take(file, known)
+        if left and self._canary is not None:
+            self._planted = self._canary.placed(self._job)
+            left.append(self._planted)
         return left
 
     def settle(self, file: TreeFile, findings: Iterable[Finding], outcome: Outcome, by: str = "") -> None:
         """Give a file its end, and remember it unless it is unknown."""
+        if self._planted is not None and file.path == self._planted.path:
+            self._told = {finding.rule for finding in findings}
+            return
         result = FileResult(
             findings=tuple(_moved(finding, "") for finding in findings),
             outcome=outcome,
@@ -58,7 +76,9 @@ class PerFile:
         self._take(file, result)
 
     def result(self, tool: str) -> ScanResult:
-        """All of it."""
+        """All of it. Raises ScannerError (`scanner.canary`)."""
+        if self._planted is not None and self._canary is not None:
+            self._canary.check(self._scanner, self._told)
         return ScanResult(findings=tuple(self._findings), outcomes=self._outcomes, tool=tool)
 
     def _take(self, file: TreeFile, result: FileResult) -> None:

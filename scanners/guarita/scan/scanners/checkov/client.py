@@ -43,6 +43,8 @@ class Engine:
         self._deaths = 0
         self.generation = 0
         """Counts the workers."""
+        self.asked: set[str] = set()
+        """The operations that workers were asked for."""
 
     def __enter__(self) -> Self:
         return self
@@ -62,6 +64,7 @@ class Engine:
         time, and where workers keep ending.
         """
         worker = self._worker or self._start()
+        self.asked.add(request["op"])
         try:
             return worker.request(request, min(timeout, self._job.remaining))
         except ScannerError as error:

@@ -15,6 +15,7 @@ from guarita.policy.gate.coverage import FileStatus
 from guarita.policy.gate.finding import Finding, Location, Suppression
 from guarita.policy.severity import load_table
 from guarita.scan.cache.facts import installation
+from guarita.scan.canary import Canary
 from guarita.scan.installed import version
 from guarita.scan.interface import SCANNED, Outcome, ScanJob, Scanner, ScannerError, ScanResult, TreeFile
 from guarita.scan.process import Worker, neutral_environment
@@ -31,6 +32,9 @@ START_TIMEOUT = 30.0
 FILE_TIMEOUT = 60.0
 """Seconds for one file."""
 NOTEBOOK = ".ipynb"
+CANARY = Canary(
+    "canary.py", "import subprocess\nsubprocess.run(input(), shell=True)  # @NONCE@\n", frozenset({"B602"})
+)
 PASSWORDS = {"B105", "B106", "B107"}
 """Checks whose own message and code hold the password that they found."""
 
@@ -53,7 +57,7 @@ class CodeScanner(Scanner):
         return f"{self.version()} {' '.join(map(str, newer()))}"
 
     def scan(self, job: ScanJob) -> ScanResult:
-        ends = PerFile(job, lambda file: (_kind(file),))
+        ends = PerFile(job, lambda file: (_kind(file),), CANARY, self.name)
         left = _judged(job, ends.unknown(), ends, _OURS)
         for interpreter in newer() if left else ():
             with contextlib.suppress(_NoInterpreterError):

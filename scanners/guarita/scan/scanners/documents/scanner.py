@@ -6,9 +6,13 @@ from importlib.metadata import PackageNotFoundError
 from typing import ClassVar
 
 from guarita.pii.documents.claims import is_document
+from guarita.scan.canary import Canary
 from guarita.scan.installed import version
 from guarita.scan.interface import ScanJob, Scanner, ScannerError, ScanResult, TreeFile
 from guarita.scan.scanners.perfile import PerFile
+
+CANARY = Canary("canary.md", "@NONCE@\n\nCPF 529.982.247-25\n", frozenset({"PII_CPF"}))
+"""A number that stands in many a form as the example."""
 
 
 class DocumentsScanner(Scanner):
@@ -32,7 +36,7 @@ class DocumentsScanner(Scanner):
 
     def scan(self, job: ScanJob) -> ScanResult:
         tool = self.version()
-        ends = PerFile(job, lambda file: (_ending(file),))
+        ends = PerFile(job, lambda file: (_ending(file),), CANARY, self.name)
         left = ends.unknown()
         if left:
             # Who has nothing to read does not wait for the engine to be imported.

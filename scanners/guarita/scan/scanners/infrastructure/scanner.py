@@ -9,7 +9,14 @@ from typing import Any, ClassVar, Final
 from guarita.policy.gate.coverage import FileStatus
 from guarita.policy.gate.finding import Finding
 from guarita.scan.interface import SCANNED, Outcome, ScanJob, Scanner, ScanResult, TreeFile
-from guarita.scan.scanners.checkov import Engine, ask_about, engine_identity, engine_version, to_findings
+from guarita.scan.scanners.checkov import (
+    Engine,
+    ask_about,
+    check_canaries,
+    engine_identity,
+    engine_version,
+    to_findings,
+)
 from guarita.scan.scanners.infrastructure import terraform, workflows
 from guarita.scan.scanners.infrastructure.claims import Kind, kind_of, looks_like_template, may_be_template
 
@@ -72,6 +79,7 @@ class InfrastructureScanner(Scanner):
                 for file in files:
                     outcomes[file.path] = _judge(engine, job, kind, file, answers)
                     job.advance(1)
+            check_canaries(engine, job, self.name)
         for path, reason in unread.items():
             if outcomes[path] == SCANNED:
                 outcomes[path] = Outcome(status=FileStatus.UNPARSEABLE, reason=f"{self.name}: {reason}")

@@ -15,9 +15,11 @@ import msgspec
 
 from guarita.policy.gate.finding import Finding, Location, Suppression
 from guarita.policy.severity import load_table
+from guarita.scan.canary import Canary
 from guarita.scan.installed import version
 from guarita.scan.interface import ScanJob, ScannerError, TreeFile
 from guarita.scan.process import neutral_environment, run_tool
+from guarita.scan.scanners.checkov.planted import WORKFLOW
 
 SCANNER: Final = "infrastructure"
 AROUND: Final = 1
@@ -26,6 +28,7 @@ LONGEST: Final = 300
 """Characters of a line that are shown."""
 HIDES: Final = {"hardcoded-container-credentials"}
 """Audits whose place holds a secret."""
+CANARY: Final = Canary("canary.yaml", WORKFLOW, frozenset({"zizmor.template-injection"}))
 NOT_READ: Final = "zizmor cannot read it as a workflow or an action"
 _COMPLETED: Final = re.compile(r"completed .*?([0-9a-f]{64})/")
 _IGNORED: Final = re.compile(r"#\s*zizmor:\s*ignore(?:\[[^\]]*\])?\s*(.*)")
@@ -63,8 +66,10 @@ def judge(job: ScanJob, files: Sequence[TreeFile]) -> tuple[list[Finding], dict[
         else:
             findings += known.findings
     if left:
+        planted = CANARY.placed(job)
         by_place = {_place(file): file for file in left}
-        found, read = _run(job, by_place)
+        found, read = _run(job, {**by_place, _place(planted): planted})
+        CANARY.check(SCANNER, [finding.rule for finding in found.get(_place(planted), ())])
         for place, file in by_place.items():
             known = _Known(tuple(found.get(place, ())), place in read)
             findings += known.findings

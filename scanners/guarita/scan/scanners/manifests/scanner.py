@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from guarita.scan.interface import ScanJob, Scanner, ScanResult, Snapshot, TreeFile
-from guarita.scan.scanners.checkov import Engine, engine_identity, engine_version, to_findings
+from guarita.scan.scanners.checkov import Engine, check_canaries, engine_identity, engine_version, to_findings
 from guarita.scan.scanners.manifests import helm, kustomize, plain
 from guarita.scan.scanners.manifests.claims import CHART, is_claimed, is_kustomization
 from guarita.scan.tools import renderers
@@ -56,5 +56,6 @@ class ManifestsScanner(Scanner):
                 tools += built.tools
                 answers = built.answers
                 outcomes |= built.outcomes
+            check_canaries(engine, job, self.name)
         findings = to_findings(self.name, answers, job.snapshot.by_place)
         return ScanResult(findings=tuple(findings), outcomes=outcomes, tool=", ".join(tools))

@@ -16,6 +16,7 @@ import msgspec
 from guarita.policy.gate.coverage import FileStatus
 from guarita.policy.gate.finding import Finding, Location, Suppression
 from guarita.policy.severity import load_table
+from guarita.scan.canary import Canary
 from guarita.scan.installed import version
 from guarita.scan.interface import SCANNED, Outcome, ScanJob, Scanner, ScannerError, ScanResult, TreeFile
 from guarita.scan.process import neutral_environment, run_tool
@@ -26,6 +27,7 @@ FOUND = {0, 200, 205}
 """kingfisher's statuses for nothing found, something found, something valid found."""
 RULES = Path(__file__).with_name("rules.yaml")
 """Rules of our own, beside the engine's."""
+CANARY_RULE = "betterleaks.aws-access-token"
 Contents = dict[str, list[TreeFile]]
 """The files of each content, by the name of its flat copy."""
 Found = dict[tuple[str, str], list[Finding]]
@@ -50,7 +52,7 @@ class SecretsScanner(Scanner):
         return f"kingfisher {version('kingfisher-bin')}, rules {own}"
 
     def scan(self, job: ScanJob) -> ScanResult:
-        ends = PerFile(job, lambda file: (_ending(file),))
+        ends = PerFile(job, lambda file: (_ending(file),), _canary(), self.name)
         for number, contents in enumerate(_batches(ends.unknown())):
             folder = job.scratch / f"batch-{number}"
             folder.mkdir()
@@ -135,6 +137,13 @@ def _suppression(file: TreeFile, line: int) -> Suppression | None:
         if 0 <= number < len(lines) and (found := DIRECTIVE.search(lines[number])):
             return Suppression(kind=found.group(1).decode().lower())
     return None
+
+
+def _canary() -> Canary:
+    """A key that is none, put together here: written out, it would be found in this very file."""
+    key, secret = "AKIA" + "QYLPMN5HFIQR7XYA", "wJalrXUtnFEMIK7MDENG" + "bPxRfiCYzzzzzzzzzKEY"
+    content = f"# @NONCE@\nAWS_ACCESS_KEY_ID={key}\nAWS_SECRET_ACCESS_KEY={secret}\n"
+    return Canary("canary.txt", content, frozenset({CANARY_RULE}))
 
 
 def _batches(files: Sequence[TreeFile]) -> Iterator[Contents]:
