@@ -166,9 +166,12 @@ def test_a_pull_request_is_compared_with_its_base_which_a_shallow_checkout_lacks
     temporary = tmp_path / "clone-runner"
     temporary.mkdir()
     job = Job(clone, temporary)
-    assert job.run(diff=base, args="--scanner=code") == 0, job.log
+    # The fault is of the base; what fails is that the change brings a judge of its own.
+    assert job.run(diff=base, args="--scanner=code") == 1, job.log
     report = json.loads((Path(job.outputs["reports"]) / "report.json").read_text())
     assert [d["state"] for d in report["decisions"] if d["finding"]["rule"] == "B602"] == ["existing"]
+    failing = {d["finding"]["rule"] for d in report["decisions"] if d["state"] == "failing"}
+    assert failing == {"GUARITA_GATE_1"}
     assert report["policy_origin"] == "base"
 
 
@@ -227,9 +230,12 @@ def test_the_gitlab_job_leaves_its_reports_and_fails(repository):
 
 def test_the_gitlab_job_compares_a_merge_request_with_its_base(repository):
     base = repository.commit({"a.py": FAULT})
-    repository.commit({"b.py": "x = 1\n", "guarita.yaml": WAIVE_ALL})
-    assert gitlab(repository).returncode == 0
+    repository.commit({"b.py": "x = 1\n"})
+    assert gitlab(repository).returncode == 1
     assert gitlab(repository, CI_MERGE_REQUEST_DIFF_BASE_SHA=base).returncode == 0
+    repository.commit({"guarita.yaml": WAIVE_ALL})
+    assert gitlab(repository).returncode == 0
+    assert gitlab(repository, CI_MERGE_REQUEST_DIFF_BASE_SHA=base).returncode == 1
     repository.commit({"b.py": FAULT.replace("run", "walk")})
     assert gitlab(repository).returncode == 0
     assert gitlab(repository, CI_MERGE_REQUEST_DIFF_BASE_SHA=base).returncode == 1

@@ -19,7 +19,7 @@ from guarita import config
 from guarita.config import LedgerSection, ScanSection
 from guarita.errors import UsageError
 from guarita.policy.gate.coverage import Coverage
-from guarita.policy.gate.finding import Severity
+from guarita.policy.gate.finding import Finding, Severity, with_fingerprints
 from guarita.policy.gate.judge import Judge, result
 from guarita.policy.gate.verdict import Decision, PolicyOrigin, Verdict
 from guarita.scan import baseline as baselines
@@ -27,8 +27,9 @@ from guarita.scan.cache import Store, limit
 from guarita.scan.interface import Options, Scanner
 from guarita.scan.runner import Progress, Scanned, run
 from guarita.scan.scanners.known import choose
-from guarita.scan.tree import Revision, TakenSnapshot, Tree, staging, take_snapshot
+from guarita.scan.tree import EntryKind, Revision, TakenSnapshot, Tree, staging, take_snapshot
 from guarita.scan.verify import compared
+from guarita.scan.weakening import is_watched, weakened
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def judge(request: Request) -> Verdict:
     if request.verify_cache:
         _, cold = _scan(request, request.tree, judging, chosen, None)
         scanned = compared(scanned, cold)
-    decisions = judging.decide(scanned.findings)
+    decisions = judging.decide([*scanned.findings, *_weakened(request)])
     coverage = Coverage(files=scanned.files)
     return Verdict(
         result=result(decisions, coverage, scanned.problems),
@@ -150,6 +151,30 @@ def judge(request: Request) -> Verdict:
         scanners=scanned.runs,
         notes=(*judging.notes(), *_left_out(request, section)),
     )
+
+
+def _weakened(request: Request) -> list[Finding]:
+    """What the tree does to its own judge, where there is a base to compare with."""
+    if request.base is None:
+        return []
+    section = request.policy.section
+    named = {config.FILE_NAME, *([section.baseline] if section.baseline else [])}
+    before, after = _watched(request.base, named), _watched(request.tree, named)
+    judge = section if request.policy.origin is PolicyOrigin.BASE else None
+    return with_fingerprints(weakened(before, after, judge))
+
+
+def _watched(tree: Tree, named: Container[str]) -> dict[str, bytes]:
+    """The contents of files that may run the gate or test it, whatever the policy leaves out of the scan."""
+    found = {}
+    for entry in tree.listed():
+        if entry.kind is EntryKind.FILE and (entry.path in named or is_watched(entry.path)):
+            try:
+                with tree.open(entry) as stream:
+                    found[entry.path] = stream.read()
+            except OSError:
+                continue  # the snapshot says that it cannot be read
+    return found
 
 
 def _left_out(request: Request, section: ScanSection) -> list[str]:
