@@ -46,7 +46,7 @@ def test_rotations_by_the_engine(started, kind):
     assert driver.machine().tidy() == ()
 
 
-@pytest.mark.parametrize("kind", BENCHES, ids=name)
+@pytest.mark.parametrize("kind", EACH, ids=name)
 @pytest.mark.parametrize("steps", [2, 4, 6])
 def test_the_way_back_from_the_middle(started, kind, steps):
     driver = started(kind)
@@ -95,6 +95,30 @@ def test_killed_on_the_way_back_and_resumed(started, kind):
             break
         driver.follow()
         settled(driver, driver.roll_back(driver.machine()))
-        at += 1
+        at += 2
     assert at > 3
     settled(driver, driver.rotate())
+
+
+@pytest.mark.parametrize("case", EACH, ids=name, indirect=True)
+def test_stopped_before_every_effect_while_others_rotate_twice(case):
+    """By processes and signals: SIGSTOP after the last look at the journal, SIGCONT when two others have finished."""
+    case.rotate()
+    case.trap.clear()
+    case.rotate()
+    ours = (f"{case.state.partition('/')[2]}/", f"/data/{case.bench.mark}", f"/destroy/{case.bench.mark}")
+    effects = [at for at, what in enumerate(case.trap.seen, 1) if not any(word in what for word in ours)]
+    assert effects
+    for at in effects:
+        runner = case.start("run", case.bench.name)
+        case.trap.set(at, "stop", runner.pid)
+        assert case.trap.caught.wait(60)
+        case.resume()
+        case.rotate()
+        before = case.settled()
+        case.trap.released.set()
+        assert runner.wait() == 3, runner.said()
+        case.resume()
+        after = case.settled()
+        if case.bench.kind != "transit":
+            assert case.bench.name_of(after) == case.bench.name_of(before), case.trap.what

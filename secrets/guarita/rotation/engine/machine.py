@@ -179,6 +179,7 @@ class Machine:
                 self._climb_back(error)
             raise
         except PermanentError as error:
+            fence.hold()  # what a runner that was overtaken finds is another's doing, and no reason to turn round
             self._failed(error)
             return
         self._done(job.work, step, proofs)
