@@ -93,12 +93,12 @@ def cases(bao, nursery, trap, tmp_path, request):
     """Makes a Case of a bench: `cases(KvBench)`. Every server is reached through a relay with the trap."""
     made = []
 
-    def make(kind, *, vault=bao, **settings):
+    def make(kind, *, vault=bao, token=servers.BAO_TOKEN, **settings):
         folder = tmp_path / f"case-{len(made)}"
         folder.mkdir()
         if kind is PostgresBench:
             request.getfixturevalue("postgres")
-        bench = kind(vault, folder)
+        bench = kind(vault, folder, token=token)
         relays = {"vault": meddling.to_vault(trap, int(vault.rpartition(":")[2]))}
         if bench.kind == "postgres":
             relays["postgres"] = meddling.to_postgres(trap, bench.server.port)

@@ -47,12 +47,11 @@ class Trap:
             os.kill(pid, signal.SIGSTOP)
             self.caught.set()
             assert released.wait(120)
-        yield how in {"kill", "lose"}
-        if how == "kill":
-            os.kill(pid, signal.SIGKILL)
-        if how == "stop":
-            os.kill(pid, signal.SIGCONT)
-        self.caught.set()
+        try:
+            yield how in {"kill", "lose"}
+        finally:
+            os.kill(pid, {"kill": signal.SIGKILL, "stop": signal.SIGCONT}.get(how, 0))
+            self.caught.set()
 
 
 class HttpRelay(ThreadingHTTPServer):

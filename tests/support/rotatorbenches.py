@@ -83,7 +83,7 @@ class Bench:
     kind = ""
 
     def __init__(self, bao, folder, *, token=servers.BAO_TOKEN, name="s"):
-        self.root = hvac.Client(bao, token=servers.BAO_TOKEN, timeout=20)
+        self.root = hvac.Client(bao, token=token, timeout=20)
         self.vault = vault_at(bao, token=token)
         self.losing = Losing(self.vault)
         self.folder = Path(folder)

@@ -1,6 +1,7 @@
 """Real servers for tests: each starts on a free loopback port, and is stopped by whoever started it."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -65,6 +66,74 @@ def openbao(folder):
     with stopping(process):
         wait_until(unsealed, process, log=log)
         yield address, process
+
+
+class RaftBao:
+    """An OpenBao server with raft storage on disk, that can be sealed, killed and started again."""
+
+    def __init__(self, folder):
+        self.folder, self.port, self.cluster_port = Path(folder), free_port(), free_port()
+        (self.folder / "raft").mkdir()
+        (self.folder / "bao.hcl").write_text(
+            f'storage "raft" {{ path = "{self.folder}/raft" node_id = "one" }}\n'
+            f'listener "tcp" {{ address = "127.0.0.1:{self.port}" tls_disable = true }}\n'
+            f'api_addr = "http://127.0.0.1:{self.port}"\n'
+            f'cluster_addr = "https://127.0.0.1:{self.cluster_port}"\n'
+        )
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.process = self.token = None
+        self.launch()
+        made = self.ask("PUT", "sys/init", {"secret_shares": 1, "secret_threshold": 1})
+        self.key, self.token = made["keys"][0], made["root_token"]
+        self.unseal()
+        self.ask("POST", "sys/mounts/secret", {"type": "kv", "options": {"version": "2"}})
+        wait_until(self.writes, self.process)
+
+    def launch(self):
+        bao = Path(sysconfig.get_path("scripts")) / "bao"
+        with (self.folder / "bao.log").open("a") as out:
+            self.process = subprocess.Popen(
+                [bao, "server", f"-config={self.folder / 'bao.hcl'}"], stdout=out, stderr=out,
+                env={"PATH": os.environ["PATH"], "HOME": str(self.folder)},
+            )  # fmt: skip
+        wait_until(lambda: self.health() is not None, self.process, log=self.folder / "bao.log")
+
+    def ask(self, method, path, body=None):
+        request = urllib.request.Request(
+            f"{self.address}/v1/{path}", method=method, data=None if body is None else json.dumps(body).encode(),
+            headers={"X-Vault-Token": self.token or ""},
+        )  # fmt: skip
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            content = answer.read()
+        return json.loads(content) if content else None
+
+    def health(self):
+        try:
+            with urllib.request.urlopen(f"{self.address}/v1/sys/health", timeout=2) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            return None
+
+    def writes(self):
+        """Whether the KV engine takes writes: it upgrades itself for a moment after it was mounted."""
+        try:
+            self.ask("POST", "secret/data/ready", {"data": {"a": "1"}})
+        except OSError:
+            return False
+        return True
+
+    def seal(self):
+        self.ask("PUT", "sys/seal")
+
+    def unseal(self):
+        self.ask("PUT", "sys/unseal", {"key": self.key})
+        wait_until(lambda: self.health() == 200, self.process, log=self.folder / "bao.log")
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
 
 
 PG_BIN = max(

@@ -149,7 +149,9 @@ class RotationSection(Section, frozen=True, kw_only=True):
     lease_seconds: Annotated[
         float,
         Meta(
-            ge=0, le=3600, description="How long another runner leaves a rotation alone that this one is at."
+            ge=0,
+            le=3600,
+            description="How long others leave a rotation, and a cluster's Lease, to a runner that is silent. 0: not at all.",
         ),
     ] = 60.0
     audit: RotationAuditSection = RotationAuditSection()

@@ -102,7 +102,8 @@ class Chosen:
     def moved(self) -> list[Report]:
         """Move all of them; gives every report."""
         section = self._service.section
-        with leased(self._service, [task.machine.subject for task in self._tasks]) as alive:
+        subjects = [task.machine.subject for task in self._tasks]
+        with leased(self._service, subjects, waits=self._takes_over) as alive:
             reports = Runner(patience=section.patience_seconds, alive=alive).run(self._tasks)
         return [*self._reports, *reports]
 

@@ -12,19 +12,27 @@ from guarita.rotation.errors import TransientError
 from guarita.rotation.service import Service
 from guarita.rotation.tools import Subject
 
-_SHORTEST: Final = 15.0
+_PAUSE: Final = 0.5
 
 
 @contextmanager
 def leased(
-    service: Service, subjects: Iterable[Subject], *, monotonic: Callable[[], float] = time.monotonic
+    service: Service,
+    subjects: Iterable[Subject],
+    *,
+    waits: bool = False,
+    monotonic: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[Callable[[], None]]:
     """Hold the Lease of every cluster that these secrets are delivered in; what it gives renews them in time.
 
-    Raises TransientError `rotation.lease-held` when another runner has one.
+    With `waits` one that nobody renews any more is waited out. Raises TransientError `rotation.lease-held` when
+    another runner has one.
     """
+    seconds = service.section.lease_seconds
     names = dict.fromkeys(supply.delivery.cluster for subject in subjects for supply in subject.supplies)
-    seconds = max(_SHORTEST, service.section.lease_seconds)
+    if not seconds:
+        names.clear()
     held: list[str] = []
     renewed = monotonic()
 
@@ -40,8 +48,11 @@ def leased(
 
     try:
         for name in names:
-            other = service.clusters[name].acquire(service.runner, seconds)
-            if other is not None:
+            until = monotonic() + (seconds + _PAUSE if waits else 0)
+            while (other := service.clusters[name].acquire(service.runner, seconds)) is not None:
+                if monotonic() < until:
+                    sleep(_PAUSE)
+                    continue
                 raise TransientError(
                     "rotation.lease-held",
                     f"cluster {name}: the runner {other} is at work",

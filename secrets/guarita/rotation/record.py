@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from guarita.audit import Ledger, LedgerError, events
+from guarita.audit import Ledger, LedgerError, LedgerUnavailableError, events
 from guarita.rotation.clock import Moment
 from guarita.rotation.errors import TransientError
 from guarita.rotation.interface import Proof
@@ -49,7 +49,8 @@ class Recorder:
                 raise self._ledger
             self._ledger.append_all([events.entity_management(**one) for one in waiting])
         except LedgerError as error:
-            if not self._buffers or len(waiting) > MAX_UNTOLD:
+            holds = self._buffers and isinstance(error, LedgerUnavailableError)
+            if not holds or len(waiting) > MAX_UNTOLD:
                 raise TransientError(
                     "rotation.unrecorded",
                     f"{entry.secret}: what was done cannot be recorded ({error.code}), so it goes no further",

@@ -15,7 +15,7 @@ from typing import Self
 import msgspec
 
 from guarita import config
-from guarita.audit import LedgerError, open_settings, settings_of
+from guarita.audit import LedgerUnavailableError, open_settings, settings_of
 from guarita.audit.locate import project
 from guarita.audit.stores.sqlite_file import FOLDER
 from guarita.config.rotation import ClusterSection, RotationSection
@@ -200,7 +200,7 @@ def opened(
 ) -> Iterator[Service]:
     """The service of the project's configuration, with its ledger where something is going to be recorded.
 
-    Raises UsageError, and LedgerError unless `rotation.audit.when_unwritable` says to buffer.
+    Raises UsageError, and LedgerUnavailableError unless `rotation.audit.when_unwritable` says to buffer.
     """
     file = configuration or project() / config.FILE_NAME
     found = config.load(file)
@@ -221,13 +221,18 @@ def _recorder(given: str | None, found: config.Config, file: Path) -> Iterator[R
     try:
         # A process that ends in a moment has nowhere to hold back what the ledger does not take: the journal has.
         ledger = open_settings(msgspec.structs.replace(settings, when_unwritable="deny"))
-    except LedgerError as error:
+    except LedgerUnavailableError as error:
         if when == "stop":
             raise
         yield Recorder(error, when)
         return
-    with ledger:
-        yield Recorder(ledger, when)
+    try:
+        with ledger:
+            yield Recorder(ledger, when)
+    except LedgerUnavailableError:
+        # Closing signs a checkpoint. What could not be told stands in the journals.
+        if when == "stop":
+            raise
 
 
 def ordered(names: Iterable[str], sections: Mapping[str, SecretSection]) -> list[str]:

@@ -28,7 +28,7 @@ def rollback(context: Context, /, names: tuple[str, ...]) -> ExitStatus:
         reason = Reason(code="rotation.asked", message=f"asked for by {getpass.getuser()}")
         for machine in machines:
             machine.roll_back(reason)
-        with leased(service, [machine.subject for machine in machines]) as alive:
+        with leased(service, [machine.subject for machine in machines], waits=True) as alive:
             runner = Runner(patience=service.section.patience_seconds, alive=alive)
             reports = runner.run([Task(machine, begins=False) for machine in machines])
         status = show_reports(context, reports)

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from guarita.rotation.engine.delivering import delivered, on_this_rotation, sweep
+from guarita.rotation.engine.delivering import delivered, older_destroyed, on_this_rotation, sweep
 from guarita.rotation.interface import ADOPTED, Fence, Proof
 from guarita.rotation.tools import Job
 from guarita.rotation.vault import CasMissError
@@ -77,7 +77,11 @@ def _retire(job: Job, fence: Fence) -> Sequence[Proof]:
 
 
 def _clean(job: Job, fence: Fence) -> Sequence[Proof]:
-    proofs = sweep(job, job.work.old, fence) if "create" in job.work.begun else ()
+    proofs: list[Proof] = []
+    if "publish" in job.work.begun:
+        proofs += older_destroyed(job, job.work.old)
+    if "create" in job.work.begun:
+        proofs += sweep(job, job.work.old, fence)
     job.tools.staging(job.subject).forget(job.work.rotation)
     return proofs
 

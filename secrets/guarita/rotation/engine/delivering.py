@@ -106,6 +106,17 @@ def sweep(job: Job, keep: Entity | None, fence: Fence) -> Sequence[Proof]:
     return (Proof(kind="swept", facts={"ended": left}),) if left else ()
 
 
+def older_destroyed(job: Job, current: Entity | None) -> Sequence[Proof]:
+    """Destroy what Vault keeps of the versions before the one in force."""
+    place = job.subject.place
+    if place is None or current is None or current.version is None:
+        return ()
+    kept = job.tools.kv.versions(place).items()
+    gone = [version for version, readable in kept if readable and version < current.version]
+    job.tools.kv.destroy(place, gone)
+    return (Proof(kind="kv-destroyed", facts={"place": place, "versions": gone}),) if gone else ()
+
+
 def _in_force(job: Job, one: Entity) -> Credential | None:
     """What is in force, as far as that is certain: what cannot be told from it is not ended."""
     fields: Mapping[str, Any] = {}

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from guarita.rotation.engine.delivering import delivered, on_this_rotation, sweep
+from guarita.rotation.engine.delivering import delivered, older_destroyed, on_this_rotation, sweep
 from guarita.rotation.errors import DriftError
 from guarita.rotation.interface import Fence, Proof
 from guarita.rotation.journal import Phase, Work, entity
@@ -116,18 +116,10 @@ def _refuse(job: Job, _: Fence) -> Sequence[Proof]:
 
 
 def _destroy(job: Job, fence: Fence) -> Sequence[Proof]:
-    proofs = []
+    proofs: list[Proof] = []
     if job.old is not None:
         job.rotator.destroy(job.old, fence)
-    place, new = job.subject.place, job.work.new
-    if place is not None and new is not None and new.version is not None:
-        gone = [
-            version
-            for version, readable in job.tools.kv.versions(place).items()
-            if readable and version < new.version
-        ]
-        job.tools.kv.destroy(place, gone)
-        proofs.append(Proof(kind="kv-destroyed", facts={"place": place, "versions": gone}))
+    proofs += older_destroyed(job, job.work.new)
     if job.old is not None:
         proofs.append(job.rotator.refused(job.old))
     return proofs
