@@ -88,14 +88,12 @@ def missing(connection: Connection, section: PostgresSecret) -> Iterator[Problem
                 .format(admin=sql.Identifier(section.admin.user), user=sql.Identifier(user))
                 .as_string(),
             )
-    if not fence.exists(connection, section.fence_schema):
-        may = connection.execute("SELECT has_database_privilege(current_database(), 'CREATE')").fetchone()
-        if may is None or not may[0]:
-            yield Problem(
-                code="postgres.no-fence",
-                message=f"{section.database} has no table {section.fence_schema}.fence, and this role may not make it",
-                hint="; ".join(fence.setup(section.fence_schema, section.admin.user)),
-            )
+    if not fence.usable(connection, section.fence_schema):
+        yield Problem(
+            code="postgres.no-fence",
+            message=f"{section.database}: {section.admin.user} may neither use {section.fence_schema}.fence nor make it",
+            hint="; ".join(fence.setup(section.fence_schema, section.admin.user)),
+        )
 
 
 def differences(connection: Connection, section: PostgresSecret) -> Iterator[Problem]:

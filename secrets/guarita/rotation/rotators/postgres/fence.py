@@ -34,12 +34,13 @@ _BLOCK: Final = sql.SQL(
 
 def setup(schema: str, admin: str) -> tuple[str, ...]:
     """The statements that make the place of the fence: for a person who has to run them."""
-    named = {"schema": sql.Identifier(schema)}
-    owned = sql.SQL("CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {admin}")
-    return (
-        owned.format(admin=sql.Identifier(admin), **named).as_string(),
-        _TABLE.format(**named).as_string(),
+    named = {"schema": sql.Identifier(schema), "admin": sql.Identifier(admin)}
+    statements = (
+        sql.SQL("CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {admin}"),
+        _TABLE,
+        sql.SQL("ALTER TABLE {schema}.fence OWNER TO {admin}"),
     )
+    return tuple(statement.format(**named).as_string() for statement in statements)
 
 
 def fenced(connection: Connection, schema: str, pair: str, fence: Fence, change: sql.Composable) -> None:
@@ -78,8 +79,24 @@ def fenced(connection: Connection, schema: str, pair: str, fence: Fence, change:
 
 def exists(connection: Connection, schema: str) -> bool:
     """Whether there is a fence already."""
-    row = connection.execute("SELECT to_regclass(%s)", (f'"{schema}".fence',)).fetchone()
-    return row is not None and row[0] is not None
+    # The catalogue is open to all; `to_regclass` asks for rights on the schema.
+    row = connection.execute(
+        "SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = %s AND c.relname = 'fence'",
+        (schema,),
+    ).fetchone()
+    return row is not None
+
+
+def usable(connection: Connection, schema: str) -> bool:
+    """Whether this role may use the fence, or make it where there is none yet."""
+    if exists(connection, schema):
+        query = "SELECT has_table_privilege(%s, 'SELECT') AND has_table_privilege(%s, 'INSERT')"
+        query += " AND has_table_privilege(%s, 'UPDATE')"
+        row = connection.execute(query.encode(), (f'"{schema}".fence',) * 3).fetchone()
+    else:
+        row = connection.execute("SELECT has_database_privilege(current_database(), 'CREATE')").fetchone()
+    return row is not None and bool(row[0])
 
 
 def make(connection: Connection, schema: str) -> None:
