@@ -53,7 +53,15 @@ def test_refusals_and_privileged_grants_are_events_and_the_rest_is_counted(ledge
         ("access.missing-permission", "ana", 2),
     }
     (summary,) = [e for e in events if e["api"]["operation"] == "gateway.granted"]
-    assert summary["unmapped"]["guarita"] == {"by_rule": {"rule-1": 7}, "count": 7}
+    assert summary["unmapped"]["guarita"] == {
+        "count": 7,
+        "decisions": [
+            {
+                "method": "GET", "rule": "rule-1", "code": "access.granted", "policy": "test", "known": True, "credential_roles": [],
+                "scopes": ["docs:read"], "roles": ["docs:read"], "count": 7,
+            }
+        ],
+    }  # fmt: skip
 
 
 def test_a_flood_of_the_same_refusal_is_counted(ledger, policy, letters):

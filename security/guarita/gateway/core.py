@@ -13,6 +13,7 @@ from guarita.gateway.grant import AccessDecision, AccessPolicy, Epoch, Grant
 from guarita.gateway.interface import ANONYMOUS, Authenticator, Headers, Principal, Request
 from guarita.gateway.proxies import Proxies
 from guarita.gateway.refusal import ForbiddenError, RefusalError, TokenError, UndecidedError
+from guarita.policy.access.made import Made, made
 
 LOG = logging.getLogger("guarita.gateway")
 MAX_SEEN = 5.0
@@ -208,7 +209,7 @@ class Gateway:
         """Let a request through, or raise RefusalError. Either is reported."""
         await self.arrive(request)
         epoch = self.epoch
-        principal, decision, reusable = await self.confirm(request)
+        principal, decision, kept, reusable = await self.confirm(request)
         try:
             headers = [
                 h for check in self._checks for h in await check.check(principal, request, decision.rule)
@@ -224,39 +225,63 @@ class Gateway:
             # By a clock that nobody can set back.
             until=time.monotonic() + min(left, MAX_SEEN),
             epoch=epoch,
+            made=kept,
             reusable=reusable and not (principal.bound or decision.privileged),
             headers=tuple(headers),
         )
         self.reporter.granted(grant, request)
         return grant
 
-    async def confirm(self, request: Request) -> tuple[Principal, AccessDecision, bool]:
-        """Who calls, the rule that lets him through, and whether that hangs on `Authorization` alone.
+    async def confirm(self, request: Request) -> tuple[Principal, AccessDecision, Made, bool]:
+        """Who calls, the rule that lets him through, what is kept of that, and whether `Authorization` alone said it.
 
         By itself it counts nothing, and so is how a connection that was admitted is looked at again. Raises
         RefusalError, which is reported.
         """
         policy = self._policy
-        principal, reusable = None, True
+        principal, reusable, roles = None, True, frozenset[str]()
         try:
             decision = policy.decide(None, request.method, request.path)
             if decision.public:
                 principal = ANONYMOUS
             else:
-                principal, reusable = await self._principal(request)
+                principal, reusable = await self._identified(request, policy, decision)
                 for veto in self._vetoes:
                     veto(principal)
-                decision = policy.decide(principal, request.method, request.path)
+                held = policy.grant(principal)
+                roles = held.roles
+                decision = policy.decide(principal, request.method, request.path, held)
+            kept = made(
+                policy.digest,
+                request.method,
+                rule=decision.rule,
+                code=decision.code,
+                principal=principal,
+                roles=roles,
+            )
             if not decision.allowed:
                 refusal = ForbiddenError(
                     decision.code, MESSAGES.get(decision.code, "the access policy does not allow it")
                 )
+                refusal.made = kept
                 self.forbidden(refusal, principal, request.headers)
                 raise refusal
         except RefusalError as refusal:
             self.report(refusal, request, principal)
             raise
-        return principal, decision, reusable
+        return principal, decision, kept, reusable
+
+    async def _identified(
+        self, request: Request, policy: AccessPolicy, decision: AccessDecision
+    ) -> tuple[Principal, bool]:
+        """As `_principal`; that nobody brought anything is a decision of the policy's too."""
+        try:
+            return await self._principal(request)
+        except CredentialMissingError as missing:
+            missing.made = made(
+                policy.digest, request.method, rule=decision.rule, code=decision.code, principal=None
+            )
+            raise
 
     def forbidden(self, refusal: RefusalError, principal: Principal, headers: Headers) -> None:
         """Give a refusal the challenge that fits the credential in these headers, which was right and not enough."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from guarita.gateway.interface import Principal
+from guarita.policy.access.made import Made
 
 
 class AccessDecision(Protocol):
@@ -32,6 +33,14 @@ class AccessDecision(Protocol):
         """Whether the audit ledger wants each such grant by itself."""
 
 
+class Held(Protocol):
+    """The roles that a policy gives a principal."""
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """By name."""
+
+
 class AccessPolicy(Protocol):
     """A compiled access policy: it never changes; a new one takes its place."""
 
@@ -39,8 +48,16 @@ class AccessPolicy(Protocol):
     def digest(self) -> str:
         """SHA-256 of what it was compiled from, hex."""
 
-    def decide(self, principal: Principal | None, method: str, path: str) -> AccessDecision:
-        """Decide about a request by its canonical path; `principal` is None before anybody is known."""
+    def grant(self, principal: Principal) -> Held:
+        """The roles that the policy's bindings give a principal."""
+
+    def decide(
+        self, principal: Principal | None, method: str, path: str, grant: Any = None
+    ) -> AccessDecision:
+        """Decide about a request by its canonical path; `principal` is None before anybody is known.
+
+        `grant` is what `grant(principal)` gave, where it was asked already.
+        """
 
     def check(self, principal: Principal | None, permission: str) -> AccessDecision:
         """Whether a principal has a permission, whatever the route."""
@@ -62,6 +79,8 @@ class Grant:
     until: float
     """By the monotonic clock, in seconds: until then the same request may pass without being decided again."""
     epoch: Epoch
+    made: Made
+    """What the decision hung on, for the record."""
     reusable: bool = False
     """Whether the same bytes may pass again without being decided: not where anything but `Authorization` says who
     calls, where each request brings its own proof, or where each one is told by itself."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from guarita.errors import GuaritaError
+from guarita.policy.access.made import Made
 
 
 class RefusalError(GuaritaError):
@@ -19,6 +20,9 @@ class RefusalError(GuaritaError):
     """For the response, where who raised it knows better than others: `WWW-Authenticate`, `DPoP-Nonce`."""
     challenges = True
     """Whether a 401 or 403 comes with `WWW-Authenticate`: another credential would help."""
+
+    made: Made | None = None
+    """What the decision hung on, where it was the access policy's."""
 
     @property
     def audit_code(self) -> str:

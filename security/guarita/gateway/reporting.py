@@ -1,7 +1,9 @@
 """What the gateway tells the audit ledger, from a thread of its own: no request waits for a disk.
 
 Refusals and privileged grants are events of their own, until one kind comes in a flood: then its repetitions are
-counted, and the count is an event. Ordinary grants are counted by rule.
+counted, and the count is an event. Ordinary grants are counted by what they hung on: rule, method, roles, scopes, issuer.
+So each decision can be made again by another policy (`guarita gateway replay`), though nothing says who asked, but for
+what is sealed under a key of his own.
 """
 
 from __future__ import annotations
@@ -11,18 +13,29 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Any, Literal, NamedTuple, Self
+
+import msgspec
 
 from guarita.audit import Ledger, LedgerError, Personal, events
 from guarita.gateway.grant import Grant
 from guarita.gateway.interface import Principal, Request
 from guarita.gateway.refusal import RefusalError, UndecidedError
+from guarita.policy.access.made import Made
 
 INTERVAL = 10.0
 """Seconds between two summaries, and within which the same refusal is counted instead of told again."""
 MAX_WAITING = 10_000
 """Decisions that wait to be written at most."""
 BATCH = 500
+MAX_KINDS = 1_000
+"""Kinds of ordinary grants that are told apart between two summaries; what is beyond is counted by its rule alone."""
+SUMMARY_BYTES = 32_768
+"""Of the kinds in one event."""
+LONGEST_PATH = 256
+"""Characters of a path that is kept, sealed."""
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Others do not tell refusals apart: anybody may invent them."""
 HTTP_OK = 200
 
 
@@ -31,6 +44,13 @@ class UnrecordedError(UndecidedError):
 
     def __init__(self) -> None:
         super().__init__("audit.unavailable", "decisions cannot be recorded now")
+
+
+class _Kind(NamedTuple):
+    code: str
+    client: str
+    subject: str
+    made: Made | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +62,20 @@ class _Told:
     code: str
     status: int
     method: str
-    rule: str
     subject: str
     issuer: str
     client: str
     session: str = ""
     """For a login or its end: the session's fingerprint."""
     ended: bool = False
+    made: Made | None = None
+    path: str = ""
 
     @property
-    def kind(self) -> tuple[str, str, str]:
+    def kind(self) -> _Kind:
         """What makes two refusals the same."""
-        return self.code, self.client, self.subject
+        made = None if self.made is None or self.made.method not in METHODS else self.made
+        return _Kind(self.code, self.client, self.subject, made)
 
 
 class LedgerReporter:
@@ -74,15 +96,15 @@ class LedgerReporter:
     ) -> None:
         self.dropped = 0
         """Decisions that were not told, since the last event that says so."""
-        self.tally: Counter[str] = Counter()
-        """Ordinary grants by rule, since the last summary."""
+        self.tally: Counter[Made] = Counter()
+        """Ordinary grants by what they hung on, since the last summary."""
         self._ledger = ledger
         self._deny = when_unwritable == "deny"
         self._interval = interval
         self._clock = clock
         self._waiting: deque[_Told] = deque()
-        self._seen: dict[tuple[str, str, str], float] = {}
-        self._repeated: Counter[tuple[str, str, str]] = Counter()
+        self._seen: dict[_Kind, float] = {}
+        self._repeated: Counter[_Kind] = Counter()
         self._batch: list[events.Event] = []
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="guarita-gateway-audit", daemon=True)
@@ -102,13 +124,16 @@ class LedgerReporter:
     def granted(self, grant: Grant, request: Request) -> None:
         """A privileged grant is an event, another is counted."""
         if grant.privileged:
-            self._tell("access.granted", HTTP_OK, request, grant.principal, rule=grant.rule)
-        else:
-            self.tally[grant.rule] += 1
+            self._tell("access.granted", HTTP_OK, request, grant.principal, made=grant.made)
+            return
+        made = grant.made
+        if made not in self.tally and len(self.tally) >= MAX_KINDS:
+            made = Made(method="", rule=made.rule, code=made.code, policy="", whole=False)
+        self.tally[made] += 1
 
     def refused(self, refusal: RefusalError, request: Request, principal: Principal | None) -> None:
         """A refusal is an event, unless the same one was told a moment ago: then it is counted."""
-        self._tell(refusal.audit_code, refusal.status, request, principal)
+        self._tell(refusal.audit_code, refusal.status, request, principal, made=refusal.made)
 
     def session(self, what: Literal["begun", "ended"], principal: Principal, request: Request) -> None:
         """A login, or the end of its session, is an event."""
@@ -133,7 +158,7 @@ class LedgerReporter:
         request: Request,
         principal: Principal | None,
         *,
-        rule: str = "",
+        made: Made | None = None,
         session: str = "",
         ended: bool = False,
     ) -> None:
@@ -148,7 +173,8 @@ class LedgerReporter:
                 code=code,
                 status=status,
                 method=request.method,
-                rule=rule,
+                made=made,
+                path=request.path if len(request.path) <= LONGEST_PATH else "",
                 subject=known.subject,
                 issuer=known.issuer,
                 client=request.client,
@@ -198,10 +224,12 @@ class LedgerReporter:
         repeated, self._repeated = self._repeated, Counter()
         granted, self.tally = self.tally, Counter()
         dropped, self.dropped = self.dropped, 0
-        for (code, client, subject), count in repeated.items():
-            yield _summary(now, "gateway.refused-again", {"code": code, "count": count}, client, subject)
-        if granted:
-            yield _summary(now, "gateway.granted", {"by_rule": dict(granted), "count": granted.total()})
+        for kind, count in repeated.items():
+            details = {**_kept(kind.made), "code": kind.code, "count": count}
+            yield _summary(now, "gateway.refused-again", details, kind.client, kind.subject)
+        for decisions in _portions(granted):
+            counts = [decision["count"] for decision in decisions]
+            yield _summary(now, "gateway.granted", {"decisions": decisions, "count": sum(counts)})
         if dropped:
             yield _summary(now, "gateway.untold", {"count": dropped})
 
@@ -228,8 +256,36 @@ def _event(told: _Told) -> events.Event:
         code=told.status,
         reason=told.code,
         severity="info" if told.allowed else "low",
-        details={"rule": told.rule} if told.rule else None,
+        details={**_kept(told.made), "path": _path(told)} if told.made else None,
     )
+
+
+def _kept(made: Made | None) -> dict[str, Any]:
+    """As it stands in an event."""
+    return {} if made is None else msgspec.to_builtins(made, order="sorted")
+
+
+def _path(told: _Told) -> Personal | None:
+    """Sealed with who asked: paths name people, too."""
+    owner = (
+        f"{told.issuer}|{told.subject}" if told.subject else f"address|{told.client}" if told.client else ""
+    )
+    return Personal(owner, told.path) if owner and told.path else None
+
+
+def _portions(granted: Counter[Made]) -> Iterator[list[dict[str, Any]]]:
+    """Kinds of grants with their counts, so many together as fit into one event."""
+    portion: list[dict[str, Any]] = []
+    size = 0
+    for made, count in granted.items():
+        one = {**_kept(made), "count": count}
+        size += len(msgspec.json.encode(one))
+        if portion and size > SUMMARY_BYTES:
+            yield portion
+            portion, size = [], len(msgspec.json.encode(one))
+        portion.append(one)
+    if portion:
+        yield portion
 
 
 def _summary(

@@ -94,6 +94,10 @@ class AccessPolicy:
             return self._owned(decision, principal, grant, found, path)
         return decision
 
+    def judge(self, roles: frozenset[str], rule: Rule) -> Decision:
+        """What one of its rules says to whoever has these roles, its ownership conditions aside."""
+        return self._judged(self._granted(roles), rule)
+
     def check(self, principal: Principal | None, permission: str, grant: Grant | None = None) -> Decision:
         """Whether a principal has a permission, whatever the route.
 

@@ -146,6 +146,36 @@ class RouteTable:
             for group in self._groups.values()
         )
 
+    def may_decide(
+        self, method: str, template: templates.Template, but: Iterable[templates.Template] = ()
+    ) -> tuple[Rule | None, ...]:
+        """Every rule that may decide about a path of a template, None among them where no rule may.
+
+        Paths that match a template of `but` are not meant.
+        """
+        groups = [
+            group
+            for group in self._groups.values()
+            if group.rule_for(method) is not None and group.template.common(template) is not None
+        ]
+        covering = [group for group in groups if group.template.covers(template)]
+        # Of those that match every path the one decides that all others cover.
+        found = [
+            group.rule_for(method)
+            for group in covering
+            if all(other.template.covers(group.template) for other in covering)
+        ] or [None]
+        elsewhere = tuple(but)
+        inside = (group for group in groups if not group.template.covers(template))
+        return (
+            *found,
+            *(
+                group.rule_for(method)
+                for group in inside
+                if not any(other.covers(group.template) for other in elsewhere)
+            ),
+        )
+
     def _insert(self, rule: Rule) -> None:
         shape = rule.template.shape
         group = self._groups.get(shape)
