@@ -358,3 +358,11 @@ def test_the_private_key_is_never_in_what_is_published(bench):
         for key in document["keys"]:
             assert {"d", "p", "q", "k"}.isdisjoint(key)
         assert new.values["private_key"] not in json.dumps(document)
+
+
+def test_the_set_does_not_stand_beside_the_key():
+    with pytest.raises(ValueError, match="another place"):
+        JwtSecret(vault="secret/a", key_sets=[KeySetPlace(vault="secret/a#jwks")], token_lifetime_seconds=1)
+    for places in ({}, {"vault": "secret/b#c", "file": "d"}):
+        with pytest.raises(ValueError, match="one of"):
+            KeySetPlace(**places)

@@ -69,3 +69,10 @@ class JwtSecret(BaseSecret, frozen=True, kw_only=True, tag="jwt"):
     probe: TokenProbe | None = None
     ca_file: Annotated[NonEmpty, Meta(description="For `served_at` and `probe`.")] | None = None
     timeout_seconds: Timeout = 10.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if any(
+            place.vault is not None and place.vault.startswith(f"{self.vault}#") for place in self.key_sets
+        ):
+            raise ValueError("a public key set does not stand beside the private key: name another place")

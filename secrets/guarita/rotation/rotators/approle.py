@@ -87,6 +87,15 @@ class AppRoleRotator(Rotator):
                     hint="set secret_id_num_uses to 0",
                 )
             )
+        if role.get("secret_id_bound_cidrs") or role.get("token_bound_cidrs"):
+            found.append(
+                Problem(
+                    code="approle.bound-addresses",
+                    message=f"{self._place}: takes logins from some addresses alone, and probes come from this runner's",
+                    hint="it has to be among secret_id_bound_cidrs and token_bound_cidrs",
+                    hinders=False,
+                )
+            )
         ttl = int(role.get("secret_id_ttl") or 0)
         if ttl and ttl < self._section.max_age_days * 86_400:
             found.append(
