@@ -107,6 +107,14 @@ def bearer(issuer, scope="docs:read", **claims):
     return {"authorization": f"Bearer {issuer.mint(scope=scope, **claims)}"}
 
 
+def test_what_a_dependency_refuses_is_recorded(file, local_issuer, recorder):
+    gateway = Gateway.from_file(file)
+    gateway.reporter = recorder
+    with TestClient(service(gateway)) as opened:
+        assert opened.get("/mixed", headers=bearer(local_issuer)).status_code == 403
+        assert recorder.refused_with == [("access.missing-permission", "/mixed", "user-1")]
+
+
 def test_ten_lines_protect_a_service(client, local_issuer):
     reader, writer = bearer(local_issuer), bearer(local_issuer, "docs:write")
     assert client.get("/health").json() == {"subject": ""}

@@ -14,6 +14,7 @@ from starlette.requests import HTTPConnection
 
 from guarita.errors import GuaritaError
 from guarita.gateway.asgi.answer import answer
+from guarita.gateway.asgi.request import request_of
 from guarita.gateway.clients.interface import SubjectToken
 from guarita.gateway.core import MESSAGES, CredentialMissingError, Gateway
 from guarita.gateway.grant import Grant
@@ -85,13 +86,14 @@ def _grant(connection: HTTPConnection) -> Grant:
 
 
 def _refused(connection: HTTPConnection, who: Principal, code: str, gateway: Gateway) -> Exception:
-    if connection.scope["type"] == "websocket":
-        return WebSocketException(POLICY_VIOLATION, code)
     refusal: RefusalError = ForbiddenError(code, MESSAGES.get(code, "the access policy does not allow it"))
     if code == "access.unauthenticated":
         refusal = CredentialMissingError()
     else:
         gateway.forbidden(refusal, who, tuple(connection.scope["headers"]))
+    gateway.report(refusal, request_of(connection.scope, gateway.proxies), who)
+    if connection.scope["type"] == "websocket":
+        return WebSocketException(POLICY_VIOLATION, code)
     status, headers, _ = answer(refusal, gateway)
     offered = [value.decode("latin-1") for name, value in headers if name == b"www-authenticate"]
     return HTTPException(status, code, {"WWW-Authenticate": ", ".join(offered)} if offered else None)

@@ -19,9 +19,9 @@ class Record:
     """What a stretch of the ledger says. Iterate over `decisions` first; the counts are of what was read by then."""
 
     others: int = 0
-    """Requests that no policy decided about: wrong credentials, limits, what could not be decided."""
+    """Requests that no rule refused: wrong credentials, limits, what could not be decided, what a route asks besides."""
     untold: int = 0
-    """Decisions that were made and are not there: told so by the gateway itself, or of an older form."""
+    """Decisions that were made and are not there, which the gateway itself tells."""
     _fields: frozenset[str] = field(default=frozenset(Made.__struct_fields__), repr=False)
 
     def decisions(self, events: Iterable[Mapping[str, Any]]) -> Iterator[Kept]:
@@ -61,10 +61,10 @@ class Record:
         subject: str | None = None,
     ) -> Iterator[Kept]:
         if not said.get("policy"):
-            if code != "access.method" and (code.startswith("access.") or code in {"", "credential.missing"}):
-                self.untold += count
-            else:
+            if code:
                 self.others += count
+            else:
+                self.untold += count
             return
         made = msgspec.convert({name: said[name] for name in said if name in self._fields}, Made)
         yield Kept(made=made, count=count, path=path, subject=subject if made.known else None)

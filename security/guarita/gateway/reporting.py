@@ -74,7 +74,9 @@ class _Told:
     @property
     def kind(self) -> _Kind:
         """What makes two refusals the same."""
-        made = None if self.made is None or self.made.method not in METHODS else self.made
+        made = self.made
+        if made is not None and made.method not in METHODS:
+            made = msgspec.structs.replace(made, method="")
         return _Kind(self.code, self.client, self.subject, made)
 
 
