@@ -440,7 +440,7 @@ def test_closing_lets_go_of_connections(local_issuer, tmp_path):
             await authenticator.authenticate(bearer(local_issuer.mint()))
         await gateway.aclose()
         await gateway.aclose()
-        assert not gateway._authenticators[0]._sources[local_issuer.issuer]._outbound._clients
+        assert not gateway._authenticators[0].sources[local_issuer.issuer]._outbound._clients
 
     asyncio.run(use())
 

@@ -27,7 +27,6 @@ from guarita.errors import GuaritaError, UsageError
 from guarita.gateway import Gateway, GatewayMiddleware, Principal
 from guarita.gateway.fastapi import principal, requires
 
-pytest_plugins = ["guarita.gateway.testing.fixtures"]
 GUARITA = Path(sysconfig.get_path("scripts")) / "guarita"
 
 

@@ -216,7 +216,7 @@ def test_a_key_verifies_only_what_it_is_published_for():
 
 def test_another_issuers_key_does_not_verify():
     other = Trust(Expectation("https://other.example", frozenset({AUDIENCE})), frozenset({"EdDSA"}))
-    both = Verifier([*VERIFIER._trusts.values(), other])
+    both = Verifier([*VERIFIER.trusts.values(), other])
     token = sign(KEYS["ES256"], header("ES256", kid="ES256"), claims(NOW, iss="https://other.example"))
     assert code(token, verifier=both) == "token.algorithm"
 

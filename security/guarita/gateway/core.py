@@ -164,6 +164,16 @@ class Gateway:
         """The access policy that decides now."""
         return self._policy
 
+    @property
+    def authenticators(self) -> tuple[Authenticator, ...]:
+        """Who is asked about a credential, in this order."""
+        return self._authenticators
+
+    def replace_authenticators(self, authenticators: Sequence[Authenticator]) -> None:
+        """Ask these from now on: for tests."""
+        self._authenticators = tuple(authenticators)
+        self.forget()
+
     def replace_policy(self, policy: AccessPolicy) -> None:
         """Decide by another access policy from now on."""
         self._policy = policy

@@ -78,7 +78,8 @@ class ApiKeyAuthenticator(Authenticator):
         """
         self._store = store
         self._peppers = peppers
-        self._environments = frozenset(environments)
+        self.environments = tuple(environments)
+        self.header = header
         self._header = header.lower().encode("ascii")
         self._now = now
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="guarita-apikeys")
@@ -142,7 +143,7 @@ class ApiKeyAuthenticator(Authenticator):
             key = parse(brought.decode("ascii"))
         except MalformedKeyError as error:
             raise ApiKeyError("apikey.checksum" if error.checksum else "apikey.malformed") from None
-        if key.environment not in self._environments:
+        if key.environment not in self.environments:
             raise ApiKeyError("apikey.environment", key.key_id)
         return key
 

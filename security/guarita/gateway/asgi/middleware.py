@@ -62,6 +62,11 @@ class GatewayMiddleware:
         else:
             raise NotImplementedError(f"the gateway cannot judge what is of type {kind}")
 
+    @property
+    def gateway(self) -> Gateway:
+        """Who decides."""
+        return self._gateway
+
     def _quickly(self, scope: Scope) -> Grant | None:
         """The grant of a moment ago, by one look over the headers and one into a table."""
         credential = host = None

@@ -65,7 +65,8 @@ def request_of(scope: Scope, proxies: Proxies) -> Request:
         method=method,
         path=path,
         headers=headers,
-        scheme=origin.scheme,
+        # A WebSocket's handshake is a request of HTTP (RFC 6455 section 1.3), and a proof of it (RFC 9449) says so.
+        scheme={"ws": "http", "wss": "https"}.get(origin.scheme, origin.scheme),
         host=origin.host,
         query=scope.get("query_string", b""),
         client=origin.client,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from guarita.audit.locate import project
 from guarita.cli import Context, command_options
 from guarita.errors import ExitStatus, UsageError
 from guarita.gateway.endpoints import endpoints
+from guarita.gateway.imported import imported
 from guarita.gateway.paths import canonical
 from guarita.gateway.refusal import RefusalError
 from guarita.policy.access import (
@@ -143,7 +142,7 @@ def routes(context: Context, /, *, app: str | None, role: tuple[str, ...]) -> Ex
     if missing := set(role) - policy.roles.roles.keys():
         raise UsageError("access.unknown-role", f"there is no role {', '.join(sorted(missing))}")
     shown = role or tuple(policy.roles.roles)
-    left = uncovered(policy, endpoints(_imported(app))) if app else ()
+    left = uncovered(policy, endpoints(imported(app))) if app else ()
     if context.json:
         context.emit(
             {"rules": matrix(policy), "uncovered": left, "idle": idle(policy), "policy": policy.digest}
@@ -216,23 +215,3 @@ def _claims(given: tuple[str, ...]) -> dict[str, Any]:
                 raise UsageError("access.claim", f"{step!r} in {name!r} is given as a value too")
         here[last] = value
     return claims
-
-
-def _imported(app: str) -> Any:
-    module, colon, attribute = app.partition(":")
-    if not colon or not module or not attribute:
-        raise UsageError("access.app", f"{app!r} names no application", hint="MODULE:ATTRIBUTE, as main:app")
-    if (here := str(Path.cwd())) not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        found: Any = importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name is None or not module.startswith(error.name):
-            raise
-        raise UsageError("access.app", f"there is no module {error.name!r} here") from error
-    try:
-        for name in attribute.split("."):
-            found = getattr(found, name)
-    except AttributeError as error:
-        raise UsageError("access.app", f"{module} has no {attribute!r}") from error
-    return found

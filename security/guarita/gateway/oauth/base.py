@@ -24,6 +24,11 @@ class TokenAuthenticator(Authenticator):
         proofs = self._binding.proofs
         self._challenger = challenger or Challenger(dpop_algorithms=proofs.algorithms if proofs else ())
 
+    @property
+    def binding(self) -> Binding:
+        """What tokens may be, or must be, bound to."""
+        return self._binding
+
     async def authenticate(self, request: Request) -> Principal | None:
         """As the interface says; what is raised carries its `WWW-Authenticate`."""
         scheme = BEARER

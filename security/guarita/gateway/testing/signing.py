@@ -13,13 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
-_HANDS: Final[dict[str, Any]] = {
-    "RS256": RSAAlgorithm(RSAAlgorithm.SHA256),
-    "ES256": ECAlgorithm(ECAlgorithm.SHA256),
-    "EdDSA": OKPAlgorithm(),
-}
+from guarita.gateway.tokens.algorithms import ALGORITHMS
+
+_HANDS: Final[dict[str, Any]] = {name: one.implementation for name, one in ALGORITHMS.items()}
+_CURVES: Final[dict[str, type[Any]]] = {"ES256": ec.SECP256R1, "ES384": ec.SECP384R1, "ES512": ec.SECP521R1}
 
 
 @dataclass(frozen=True)
@@ -32,13 +30,12 @@ class SigningKey:
 
     @classmethod
     def new(cls, algorithm: str = "ES256", kid: str = "key-1") -> Self:
-        """A fresh key for RS256, ES256 or EdDSA."""
-        make = {
-            "RS256": lambda: rsa.generate_private_key(65537, 2048),
-            "ES256": lambda: ec.generate_private_key(ec.SECP256R1()),
-            "EdDSA": ed25519.Ed25519PrivateKey.generate,
-        }
-        return cls(algorithm, kid, make[algorithm]())
+        """A fresh key for one of `guarita.gateway.tokens.algorithms.ALGORITHMS`."""
+        if algorithm in _CURVES:
+            return cls(algorithm, kid, ec.generate_private_key(_CURVES[algorithm]()))
+        if algorithm.startswith("Ed"):
+            return cls(algorithm, kid, ed25519.Ed25519PrivateKey.generate())
+        return cls(algorithm, kid, rsa.generate_private_key(65537, 2048))
 
     def public(self, **members: Any) -> dict[str, Any]:
         """Its JWK (RFC 7517), as an issuer publishes it."""
@@ -58,7 +55,11 @@ class SigningKey:
 
     def sign(self, header: Mapping[str, Any], claims: Mapping[str, Any]) -> str:
         """A JWS in compact serialization (RFC 7515 section 7.1)."""
-        signed = f"{b64(json.dumps(header).encode())}.{b64(json.dumps(claims).encode())}"
+        return self.sign_bytes(json.dumps(header).encode(), json.dumps(claims).encode())
+
+    def sign_bytes(self, header: bytes, payload: bytes) -> str:
+        """A JWS of exactly these bytes."""
+        signed = f"{b64(header)}.{b64(payload)}"
         return f"{signed}.{b64(_HANDS[self.algorithm].sign(signed.encode(), self.private))}"
 
     def proof(self, method: str, url: str, token: str | None = None, **changes: Any) -> str:

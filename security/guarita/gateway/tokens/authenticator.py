@@ -19,7 +19,7 @@ from guarita.gateway.oauth.challenges import Challenger
 from guarita.gateway.oauth.presented import BEARER, Presented
 from guarita.gateway.refusal import TokenError
 from guarita.gateway.tokens.claims import MAX_SCOPES, Claims
-from guarita.gateway.tokens.verifier import UnknownKeyError, Unverified, Verifier
+from guarita.gateway.tokens.verifier import Trust, UnknownKeyError, Unverified, Verifier
 
 MAX_CACHED: Final = 4_096
 """Bytes of a token that is remembered: the rest is verified each time."""
@@ -69,17 +69,22 @@ class JwtAuthenticator(TokenAuthenticator):
         """
         super().__init__(binding, challenger)
         self._verifier = verifier
-        self._sources = dict(sources)
-        self._roles = dict(role_claims or {})
+        self.sources: Mapping[str, KeySource] = MappingProxyType(dict(sources))
+        self.role_claims: Mapping[str, tuple[str, ...]] = MappingProxyType(dict(role_claims or {}))
         self._opaque_elsewhere = opaque_elsewhere
         self._size = size
         self._now = now
         self._cache: dict[bytes, _Verified] = {}
         self._lock = threading.Lock()
 
+    @property
+    def trusts(self) -> Mapping[str, Trust]:
+        """Whose tokens are taken, and how far each is trusted."""
+        return self._verifier.trusts
+
     async def aclose(self) -> None:
         """Close the connections of this event loop."""
-        for source in self._sources.values():
+        for source in self.sources.values():
             await source.aclose()
 
     async def _principal(self, brought: Presented, request: Request) -> Principal | None:
@@ -111,7 +116,7 @@ class JwtAuthenticator(TokenAuthenticator):
 
     async def _verify(self, token: bytes) -> _Verified:
         opened = self._verifier.open(token)
-        source = self._sources[opened.trust.issuer]
+        source = self.sources[opened.trust.issuer]
         kid, algorithm = opened.envelope.kid, opened.envelope.algorithm
         keys = await source.find(kid, algorithm)
         claims = self._verifier.verify(opened, keys, self._now())
@@ -137,7 +142,7 @@ class JwtAuthenticator(TokenAuthenticator):
             subject=claims.subject,
             issuer=claims.issuer,
             scopes=claims.scopes,
-            roles=roles_in(claims.all, self._roles.get(claims.issuer, ())),
+            roles=roles_in(claims.all, self.role_claims.get(claims.issuer, ())),
             client_id=claims.client_id or "",
             credential_id=identity,
             expires=claims.expires,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from guarita.gateway.keys.jwks import KeySet
 from guarita.gateway.refusal import TokenError
@@ -48,7 +49,7 @@ class Verifier:
     """Verifies tokens of a few issuers. It holds no keys: they are given, so that it never waits."""
 
     def __init__(self, trusts: Iterable[Trust]) -> None:
-        self._trusts: Mapping[str, Trust] = {trust.issuer: trust for trust in trusts}
+        self.trusts: Mapping[str, Trust] = MappingProxyType({trust.issuer: trust for trust in trusts})
 
     def open(self, token: bytes) -> Unverified:
         """Take a token apart as far as its issuer, so that its keys can be found.
@@ -59,7 +60,7 @@ class Verifier:
         envelope = open_envelope(token)
         claims = envelope.claims()
         issuer = claims.get("iss")
-        trust = self._trusts.get(issuer) if type(issuer) is str else None
+        trust = self.trusts.get(issuer) if type(issuer) is str else None
         if trust is None:
             raise TokenError("token.issuer", "the token is of an issuer that is not trusted here")
         if envelope.type not in trust.types:
