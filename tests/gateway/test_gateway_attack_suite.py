@@ -69,7 +69,7 @@ def attacked(tmp_path):
         with World(setup) as world:
             for target in world.targets:
                 for attack in world.attacks(target):
-                    if only not in {None, attack.name}:
+                    if only is not None and not attack.name.startswith(only):
                         continue
                     for finding in world.run(target, attack):
                         found.setdefault((str(target), attack.name), []).append(str(finding))
@@ -172,6 +172,29 @@ def test_api_keys_and_their_confusions(with_keys, attacked):
 def test_bound_tokens_and_their_proofs(file, attacked):
     file.write_text(CONFIGURED.replace("  tokens:\n", "  tokens:\n    require_bound: true\n    dpop: {}\n"))
     assert attacked(guarded(plain_app(), file)) == {}
+    assert "not attacked" not in "\n".join(attacked.summary)
+
+
+def test_sessions_and_their_cookies(file, attacked, monkeypatch):
+    monkeypatch.setenv("LOGIN_SECRET", "s3cret")
+    login = (
+        "  login: {issuer: 'https://id.example.com', client: {id: portal, secret: {env: LOGIN_SECRET}},"
+        " url: 'https://portal.example.com', roles: roles}\n"
+    )
+    file.write_text(re.sub(r"  tokens:\n.*\n", login, CONFIGURED))
+    assert attacked(guarded(plain_app(), file)) == {}
+    assert "not attacked" not in "\n".join(attacked.summary)
+
+
+def test_opaque_tokens_and_what_their_issuer_says(file, attacked, monkeypatch):
+    monkeypatch.setenv("INTROSPECTION_SECRET", "s3cret")
+    asked = (
+        "  tokens:\n    introspection: {issuer: 'https://id.example.com', audiences: ['https://api.example.com'],"
+        " client_id: api, client_secret: {env: INTROSPECTION_SECRET}, endpoint: 'https://id.example.com/introspect',"
+        " roles: roles}\n"
+    )
+    file.write_text(re.sub(r"  tokens:\n.*\n", asked, CONFIGURED))
+    assert attacked(guarded(plain_app(), file), only=("opaque.", "access.", "token.missing")) == {}
     assert "not attacked" not in "\n".join(attacked.summary)
 
 
@@ -699,4 +722,4 @@ def test_the_page_lists_every_fault_and_every_word_of_the_setup():
     assert listed == set(get_args(Fault))
     conftest = PAGE.partition("def pytest_guarita_attack(attack):")[2].partition("```")[0]
     for name in re.findall(r"attack\.([a-z_]+)", conftest):
-        assert hasattr(Setup("main:app", Path()), name), name
+        assert name in {*Setup.__annotations__, *vars(Setup)}, name

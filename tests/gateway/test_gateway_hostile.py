@@ -12,11 +12,15 @@ from starlette.testclient import TestClient
 from guarita.gateway import GatewayMiddleware
 from guarita.gateway.core import Gateway
 from guarita.gateway.forward import ForwardAuth
-from guarita.gateway.interface import Authenticator, Principal
+from guarita.gateway.interface import Authenticator, Principal, Request
 from guarita.gateway.keys import KeySetError, parse_key_set
+from guarita.gateway.oauth.clientauth import Client
+from guarita.gateway.oauth.introspection import IntrospectionAuthenticator
+from guarita.gateway.outbound import Outbound
 from guarita.gateway.paths import PathError, canonical
 from guarita.gateway.proxies import Proxies
-from guarita.gateway.refusal import UndecidedError
+from guarita.gateway.refusal import RefusalError, UndecidedError
+from guarita.gateway.testing import LocalIssuer
 from guarita.gateway.testing.signing import SigningKey
 
 READ = {"authorization": "Bearer ana docs:read"}
@@ -161,3 +165,42 @@ def test_a_path_that_is_none_is_no_contract(policy):
              "client": ("127.0.0.1", 1), "query_string": b""}  # fmt: skip
     asyncio.run(ForwardAuth(Gateway(policy, []))(scope, None, send))
     assert sent[0]["status"] == 404
+
+
+class Choosy(LocalIssuer):
+    """One whose introspection stumbles over some tokens, as servers do over what they did not expect."""
+
+    stumbles = (400, {})
+
+    def answer(self, path, form, authorization):
+        if form.get("token", [""])[0].startswith("strange"):
+            return self.stumbles
+        return super().answer(path, form, authorization)
+
+
+@pytest.mark.parametrize("stumbles", [(400, {}), (422, {}), (414, {}), (200, []), (200, {"active": "yes"})])
+def test_a_token_that_its_issuer_stumbles_over_keeps_nobody_else_out(policy, stumbles):
+    async def asked():
+        with Choosy() as issuer:
+            issuer.stumbles = stumbles
+            name, secret = issuer.client
+            authenticator = IntrospectionAuthenticator(
+                issuer.issuer, issuer.introspection_endpoint, Client(name, lambda: secret),
+                Outbound(insecure_loopback=True), audiences=[issuer.audience],
+            )  # fmt: skip
+            gateway = Gateway(policy, [authenticator])
+            codes = []
+            for token in ("strange-1", "strange-1", issuer.opaque_token(scope="docs:read")):
+                try:
+                    await gateway.admit(
+                        Request("GET", "/docs", ((b"authorization", b"Bearer " + token.encode()),))
+                    )
+                    codes.append("granted")
+                except RefusalError as refusal:
+                    codes.append(refusal.code)
+            await gateway.aclose()
+            return codes, issuer.requests["/introspect"]
+
+    codes, count = asyncio.run(asked())
+    assert codes == ["introspection.unavailable", "introspection.unavailable", "granted"]
+    assert count == 2, "the strange one is not asked about again at once"

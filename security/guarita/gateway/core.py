@@ -6,14 +6,16 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from guarita.gateway.asgi.types import Receive, Scope, Send
 from guarita.gateway.grant import AccessDecision, AccessPolicy, Epoch, Grant
 from guarita.gateway.interface import ANONYMOUS, Authenticator, Headers, Principal, Request
 from guarita.gateway.proxies import Proxies
 from guarita.gateway.refusal import ForbiddenError, RefusalError, TokenError, UndecidedError
 from guarita.policy.access.made import Made, made
+
+if TYPE_CHECKING:
+    from guarita.gateway.asgi.types import Receive, Scope, Send
 
 LOG = logging.getLogger("guarita.gateway")
 MAX_SEEN = 5.0

@@ -23,20 +23,20 @@ class SessionAuthenticator(Authenticator):
         self, sessions: Sessions, *, origins: Collection[str], role_claim: tuple[str, ...] = ()
     ) -> None:
         """`origins` are the sites whose requests may use a session; `role_claim` the path to a list of roles."""
-        self._sessions = sessions
-        self._origins = frozenset(origins)
-        self._role_claim = role_claim
+        self.sessions = sessions
+        self.origins = frozenset(origins)
+        self.role_claim = role_claim
 
     async def authenticate(self, request: Request) -> Principal | None:
         """As the interface says."""
         value = cookies.read(request.headers, cookies.SESSION)
         if value is None:
             return None
-        must_be_ours(request, self._origins)
+        must_be_ours(request, self.origins)
         if not value:
             raise SessionEndedError
         # A connection that stays open is no sign that anybody is there.
-        session = await self._sessions.find(value, touch=not request.again)
+        session = await self.sessions.find(value, touch=not request.again)
         return self.principal(session, fingerprint(value))
 
     def principal(self, session: Session, name: str) -> Principal:
@@ -45,7 +45,7 @@ class SessionAuthenticator(Authenticator):
             subject=session.subject,
             issuer=session.issuer,
             scopes=frozenset(session.scopes),
-            roles=roles_in(session.claims, self._role_claim),
+            roles=roles_in(session.claims, self.role_claim),
             client_id=session.client_id,
             credential_id=name,
             expires=session.ends,
@@ -60,4 +60,4 @@ class SessionAuthenticator(Authenticator):
 
     async def aclose(self) -> None:
         """Let go of connections."""
-        await self._sessions.aclose()
+        await self.sessions.aclose()

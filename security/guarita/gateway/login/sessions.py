@@ -84,6 +84,24 @@ class Sessions:
         self._not_before = 0.0
         self._flights: SingleFlight[Session | None] = SingleFlight(bound=patience + 3, max_flights=1_024)
 
+    @property
+    def issuer(self) -> str:
+        """Whose logins they are."""
+        return self._provider.issuer
+
+    def elsewhere(self, store: SessionStore, sealer: Sealer) -> Sessions:
+        """The same provider's sessions, kept in another place: for tests."""
+        return Sessions(
+            store,
+            sealer,
+            self._provider,
+            lasting=self._lasting,
+            patience=self._patience,
+            wait=self._wait,
+            now=self._now,
+            clock=self._clock,
+        )
+
     async def begin(self, issued: Issued, found: Identity) -> tuple[str, Session]:
         """A new session under a new identifier, whatever the browser brought.
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Self
 from urllib.parse import urlencode
 
 from guarita.errors import UsageError
@@ -29,6 +30,8 @@ from guarita.gateway.tokens.envelope import MAX_TOKEN
 MAX_ANSWER: Final = 65_536
 """Bytes."""
 _TYPES: Final = frozenset({"bearer", "dpop"})
+_OF_THE_TOKEN: Final = frozenset({400, 413, 414, 422, 431})
+"""Statuses that are about what was asked. The next token may be answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +52,10 @@ class _Verdict:
     """What an answer came to."""
 
     until: float
+    """By the clock that counts seconds, which nobody can set back."""
     principal: Principal | None = None
     confirmation: Mapping[str, str] = field(default_factory=dict)
+    refusal: type[RefusalError] = TokenError
     code: str = ""
     message: str = ""
 
@@ -110,6 +115,24 @@ class IntrospectionAuthenticator(TokenAuthenticator):
         self._flights: SingleFlight[_Verdict] = SingleFlight(bound=3 * outbound.timeout + 1)
         self._not_before = 0.0
 
+    @property
+    def expected(self) -> Expectation:
+        """What an answer must say."""
+        return self._expected
+
+    @property
+    def role_claim(self) -> tuple[str, ...]:
+        """Where roles stand in an answer."""
+        return self._role_claim
+
+    def elsewhere(self, endpoint: str, client: Client, outbound: Outbound) -> Self:
+        """The same, asking at another endpoint, and remembering nothing yet: for tests."""
+        other = copy.copy(self)
+        other._endpoint, other._client, other._outbound = endpoint, client, outbound  # noqa: SLF001  # of this class
+        other._active, other._refused = _Table(100), _Table(100)  # noqa: SLF001
+        other._flights = SingleFlight(bound=3 * outbound.timeout + 1)  # noqa: SLF001
+        return other
+
     async def aclose(self) -> None:
         """Close the connections of this event loop."""
         await self._outbound.aclose()
@@ -121,12 +144,12 @@ class IntrospectionAuthenticator(TokenAuthenticator):
         if len(token) > MAX_TOKEN:
             raise TokenError("token.size", f"the token has more than {MAX_TOKEN} bytes")
         key = hashlib.sha256(token).digest()
-        now = self._now()
+        now = self._clock()
         verdict = self._active.get(key, now) or self._refused.get(key, now)
         if verdict is None:
             verdict = await self._ask(key, token)
         if verdict.principal is None:
-            raise TokenError(verdict.code, verdict.message)
+            raise verdict.refusal(verdict.code, verdict.message)
         await self._binding.check(brought, verdict.confirmation, request)
         return verdict.principal
 
@@ -145,16 +168,25 @@ class IntrospectionAuthenticator(TokenAuthenticator):
             where = self._endpoint if isinstance(self._endpoint, str) else await self._endpoint()
             form, headers = self._request(token)
             answer = await self._outbound.post(where, form, limit=MAX_ANSWER, headers=headers)
-            said = _read(answer.body)
-        except (RefusalError, UsageError, strictjson.StrictJsonError) as error:
-            self._not_before = self._clock() + self._bounds.failure_cooldown
-            reason = getattr(error, "message", str(error))
-            raise UndecidedError(
-                "introspection.unavailable", f"the token's introspection: {reason}"
-            ) from error
-        verdict = self._judged(key, said)
-        (self._refused if verdict.principal is None else self._active).put(key, verdict, self._now())
+            verdict = self._judged(key, _read(answer.body))
+        except strictjson.StrictJsonError as error:
+            verdict = self._stumbled(str(error))
+        except (RefusalError, UsageError) as error:
+            if getattr(error, "answered", None) not in _OF_THE_TOKEN:
+                self._not_before = self._clock() + self._bounds.failure_cooldown
+                raise UndecidedError(
+                    "introspection.unavailable", f"the token's introspection: {error.message}"
+                ) from error
+            # Otherwise whoever finds a token that the issuer stumbles over keeps everybody else's from being asked about.
+            verdict = self._stumbled(error.message)
+        (self._refused if verdict.principal is None else self._active).put(key, verdict, self._clock())
         return verdict
+
+    def _stumbled(self, reason: str) -> _Verdict:
+        """Nothing can be said of this token for a moment."""
+        until = self._clock() + self._bounds.failure_cooldown
+        said = f"the token's introspection: {reason}"
+        return _Verdict(until, refusal=UndecidedError, code="introspection.unavailable", message=said)
 
     def _request(self, token: bytes) -> tuple[bytes, dict[str, str]]:
         fields = {"token": token.decode("ascii"), "token_type_hint": "access_token"}
@@ -167,7 +199,8 @@ class IntrospectionAuthenticator(TokenAuthenticator):
             claims = self._checked(said, now)
             roles = roles_in(claims.all, self._role_claim)
         except TokenError as error:
-            return _Verdict(now + self._bounds.inactive, code=error.code, message=error.message)
+            until = self._clock() + self._bounds.inactive
+            return _Verdict(until, code=error.code, message=error.message)
         principal = Principal(
             subject=claims.subject,
             issuer=claims.issuer,
@@ -180,7 +213,8 @@ class IntrospectionAuthenticator(TokenAuthenticator):
             bound=bool(claims.confirmation),
             claims=MappingProxyType(said),
         )
-        return _Verdict(min(claims.expires, now + self._bounds.active), principal, claims.confirmation)
+        until = self._clock() + min(claims.expires - now, self._bounds.active)
+        return _Verdict(until, principal, claims.confirmation)
 
     def _checked(self, said: dict[str, Any], now: float) -> Claims:
         """The claims, after what may be missing (RFC 7662 section 2.2) was filled in."""

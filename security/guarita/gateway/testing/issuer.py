@@ -71,7 +71,9 @@ class LocalIssuer:
         self.path = path
         self.jwks_uri = f"{self.issuer}/jwks"
         self.introspection_endpoint = f"{self.issuer}/introspect"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
 
     def __enter__(self) -> Self:
         self._thread.start()

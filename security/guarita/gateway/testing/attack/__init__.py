@@ -5,6 +5,7 @@ from guarita.gateway.testing.attack import (  # noqa: F401  # each registers its
     apikeys,
     cookies,
     headers,
+    opaque,
     paths,
     proofs,
     tokens,

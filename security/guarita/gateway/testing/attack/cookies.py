@@ -7,6 +7,7 @@ from dataclasses import replace
 from http.cookies import SimpleCookie
 
 from guarita.gateway.testing.attack.interface import Aim, Attempt, Header, attack
+from guarita.gateway.testing.attack.principals import owning
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _ELSEWHERE: tuple[Header, ...] = (
@@ -16,8 +17,17 @@ _ELSEWHERE: tuple[Header, ...] = (
 
 
 def by_cookie(aim: Aim) -> bool:
-    """Whether the right one comes with a cookie."""
-    return aim.right is not None and any(name.lower() == "cookie" for name, _ in aim.as_right())
+    """Whether the right one may come with a cookie."""
+    return bool(_brought(aim))
+
+
+def _brought(aim: Aim) -> list[Header]:
+    """The cookies of the right one: his own, or those of a session of his."""
+    if aim.right is None:
+        return []
+    mine = owning(aim.policy, aim.right.principal, aim.target)
+    headers = aim.right.given or aim.wallet.session(mine)
+    return [one for one in headers if one[0].lower() == "cookie"]
 
 
 def changes(aim: Aim) -> bool:
@@ -26,7 +36,7 @@ def changes(aim: Aim) -> bool:
 
 
 def _cookies(aim: Aim) -> list[tuple[str, str]]:
-    said = "; ".join(value for name, value in aim.as_right() if name.lower() == "cookie")
+    said = "; ".join(value for _, value in _brought(aim))
     return [(name, one.coded_value) for name, one in SimpleCookie(said).items()]
 
 
@@ -61,7 +71,7 @@ def forged(aim: Aim) -> Iterator[Attempt]:
     fits=changes,
 )
 def cross_site(aim: Aim) -> Iterator[Attempt]:
-    kept = tuple((name, value) for name, value in aim.as_right() if name.lower() == "cookie")
+    kept = _brought(aim)
     for told, headers in (
         ("from another site", _ELSEWHERE), ("from nowhere (Origin: null)", (("origin", "null"), ("sec-fetch-site", "cross-site"))),
         ("from a site that begins as this one", (("origin", "http://testserver.evil.invalid"), ("sec-fetch-site", "cross-site"))),

@@ -91,6 +91,8 @@ class Attempt:
     """What is wrong with it, in words and without the credential."""
     counts_as: PrincipalData | None = None
     """Whom the policy must take it for; None is nobody."""
+    undecided: bool = False
+    """Whether 503 is a right answer too: where what decides is made to say nothing that can be read."""
     canary: str = ""
     """What must not come back in the answer, nor make it another one than without it."""
 

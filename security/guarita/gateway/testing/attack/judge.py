@@ -79,7 +79,7 @@ def _wrong(aim: Aim, attempt: Attempt, answer: Answer) -> tuple[str, Decision | 
             return "it was answered by something before the handler, such as a cache", decision
     if answer.error:
         return f"the application broke ({answer.error})", None
-    if answer.status in _UNDECIDED:
+    if answer.status in _UNDECIDED and not attempt.undecided:
         return "nothing was decided: the answer says to come again, so this attack is unknown", None
     return _canary(aim, attempt, answer), None
 

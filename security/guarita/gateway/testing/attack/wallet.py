@@ -6,6 +6,7 @@ API keys is another, and its ledger is told nothing. It decides as before.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import secrets
@@ -25,6 +26,16 @@ from guarita.gateway.apikeys.sqlite import SqliteKeyStore
 from guarita.gateway.core import Gateway, Silent
 from guarita.gateway.interface import Authenticator
 from guarita.gateway.keys import parse_key_set
+from guarita.gateway.login.authenticator import SessionAuthenticator
+from guarita.gateway.login.cookies import SESSION
+from guarita.gateway.login.identity import Identity
+from guarita.gateway.login.memory import MemorySessionStore
+from guarita.gateway.login.sealing import Sealer
+from guarita.gateway.login.sessions import Sessions
+from guarita.gateway.oauth.clientauth import Client
+from guarita.gateway.oauth.introspection import IntrospectionAuthenticator
+from guarita.gateway.oauth.tokenendpoint import Issued
+from guarita.gateway.outbound import Outbound
 from guarita.gateway.testing.attack.gateways import gateways
 from guarita.gateway.testing.attack.interface import Header, Holder, Sent, Target
 from guarita.gateway.testing.attack.principals import placed
@@ -114,6 +125,49 @@ class KeyMint:
         return made.text
 
 
+@dataclass(frozen=True)
+class OpaqueMint:
+    """Makes tokens that say nothing by themselves, at an issuer of ours that the application asks about them."""
+
+    issuer: str
+    audience: str
+    house: LocalIssuer = field(repr=False)
+    role_path: tuple[str, ...] = ()
+
+    def token(self, principal: PrincipalData, **changes: Any) -> str:
+        """A token; `changes` are to what the issuer says of it, and `...` leaves a claim out."""
+        said: dict[str, Any] = {
+            **principal.claims,
+            "iss": self.issuer,
+            "aud": self.audience,
+            "sub": principal.subject,
+        }
+        if principal.scopes:
+            said["scope"] = " ".join(sorted(principal.scopes))
+        if principal.roles and self.role_path:
+            said = placed(said, self.role_path, sorted(principal.roles))
+        return self.house.opaque_token(**{**said, **changes})
+
+
+@dataclass(frozen=True)
+class SessionMint:
+    """Begins sessions as a login would."""
+
+    sessions: Sessions
+    origin: str
+    role_path: tuple[str, ...] = ()
+
+    def headers(self, principal: PrincipalData) -> tuple[Header, ...]:
+        """The cookie of a new session, and the origin of a page of the application's own."""
+        now = time.time()
+        claims: dict[str, Any] = {**principal.claims, "iat": int(now)}
+        if principal.roles and self.role_path:
+            claims = placed(claims, self.role_path, sorted(principal.roles))
+        issued = Issued("", "Bearer", now + TERM, principal.scopes)
+        value, _ = asyncio.run(self.sessions.begin(issued, Identity(principal.subject, "", now, claims)))
+        return ("cookie", f"{SESSION}={value}"), ("origin", self.origin)
+
+
 @dataclass
 class Wallet:
     """All credentials that can be had."""
@@ -121,13 +175,21 @@ class Wallet:
     evil: LocalIssuer
     """An issuer that nobody trusts, over HTTP: whoever asks it for anything has fallen for something."""
     mints: dict[str, Mint] = field(default_factory=dict)
+    opaque: OpaqueMint | None = None
+    sessions: SessionMint | None = None
     keys: KeyMint | None = None
-    _made: dict[tuple[str, str], str] = field(default_factory=dict)
 
     @property
     def issuers(self) -> frozenset[str]:
         """Whose principals can be had."""
-        return frozenset(self.mints) | ({ISSUER} if self.keys else set())
+        found = {*self.mints}
+        if self.opaque is not None:
+            found.add(self.opaque.issuer)
+        if self.sessions is not None:
+            found.add(self.sessions.sessions.issuer)
+        if self.keys is not None:
+            found.add(ISSUER)
+        return frozenset(found)
 
     def mint(self, principal: PrincipalData) -> Mint | None:
         """Who issues this principal's tokens."""
@@ -142,14 +204,25 @@ class Wallet:
         mint = self.mint(holder.principal)
         if mint is not None:
             return bearing(mint, mint.token(holder.principal), target)
-        if self.keys is not None and holder.principal.issuer in {"", ISSUER}:
-            return ((self.keys.header, self.keys.key(holder.principal)),)
-        return ()
+        who = holder.principal
+        if self.opaque is not None and who.issuer in {"", self.opaque.issuer}:
+            return (("authorization", f"Bearer {self.opaque.token(who)}"),)
+        if self.keys is not None and who.issuer in {"", ISSUER}:
+            return ((self.keys.header, self.keys.key(who)),)
+        return self.session(who)
+
+    def session(self, principal: PrincipalData) -> tuple[Header, ...]:
+        """The cookie of a session of his. Nothing where there are none, or not of his issuer."""
+        if self.sessions is None or principal.issuer not in {"", self.sessions.sessions.issuer}:
+            return ()
+        return self.sessions.headers(principal)
 
     def close(self) -> None:
         """Let go of everything."""
         if self.keys is not None:
             self.keys.store.close()
+        if self.opaque is not None:
+            self.opaque.house.close()
         self.evil.close()
 
 
@@ -183,9 +256,32 @@ def adopt(gateway: Gateway, wallet: Wallet, folder: Path) -> None:
                     cache_seconds=0,
                 )
             )
+        elif isinstance(authenticator, IntrospectionAuthenticator):
+            kept.append(_asking_us(authenticator, wallet))
+        elif isinstance(authenticator, SessionAuthenticator):
+            sessions = authenticator.sessions.elsewhere(
+                MemorySessionStore(idle=3_600), Sealer([secrets.token_bytes(32)])
+            )
+            wallet.sessions = SessionMint(sessions, min(authenticator.origins), authenticator.role_claim)
+            kept.append(
+                SessionAuthenticator(
+                    sessions, origins=authenticator.origins, role_claim=authenticator.role_claim
+                )
+            )
         else:
             kept.append(authenticator)
     gateway.replace_authenticators(kept)
+
+
+def _asking_us(authenticator: IntrospectionAuthenticator, wallet: Wallet) -> IntrospectionAuthenticator:
+    if wallet.opaque is None:
+        house = LocalIssuer().__enter__()
+        expected = authenticator.expected
+        wallet.opaque = OpaqueMint(expected.issuer, min(expected.audiences), house, authenticator.role_claim)
+    house = wallet.opaque.house
+    name, secret = house.client
+    client = Client(name, lambda: secret)
+    return authenticator.elsewhere(house.introspection_endpoint, client, Outbound(insecure_loopback=True))
 
 
 @contextlib.contextmanager
