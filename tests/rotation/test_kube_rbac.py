@@ -27,7 +27,7 @@ def everything(kube, cluster):
     cluster.store(delivery, "r1", {"password": "one"}, kube.fences.next("r1"))
     found = consumers()
     assert {consumer.kind for consumer in found} == {
-        "ServiceAccount", "Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job",
+        "ServiceAccount", "Ingress", "Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job",
     }  # fmt: skip
     for rotation in ("r1", None):
         for consumer in found:
@@ -64,7 +64,7 @@ def platform(kube):
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "rotation", **meta}},
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "puller", **meta}, "imagePullSecrets": [{"name": "db"}]},
         kubeing.deployment(kube.namespace, replicas=1, spec=pulling), kubeing.statefulset(kube.namespace, replicas=2),
-        kubeing.daemonset(kube.namespace),
+        kubeing.daemonset(kube.namespace), kubeing.ingress(kube.namespace),
         {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "report", **meta}, "spec": {"schedule": "0 3 * * *", "jobTemplate": {"spec": job}}},
         {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "once", **meta}, "spec": {**job, "suspend": True}},
     )  # fmt: skip

@@ -27,6 +27,15 @@ def daemonset(namespace, name="agent", *, spec=None, **more):
     return _workload("DaemonSet", namespace, name, spec, None, **more)
 
 
+def ingress(namespace, *, secret="db"):
+    """One that serves two hosts, the second by the Secret."""
+    backend = {"service": {"name": "web", "port": {"number": 80}}}
+    tls = [{"hosts": ["a.example"], "secretName": "other"}, {"hosts": ["b.example"], "secretName": secret}]
+    metadata = {"name": "front", "namespace": namespace}
+    spec = {"defaultBackend": backend, "tls": tls}
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": metadata, "spec": spec}
+
+
 def _workload(kind, namespace, name, spec, annotations, **more):
     return {
         "apiVersion": "apps/v1",
@@ -118,7 +127,7 @@ class Setting:
             "deployments": "/apis/apps/v1", "statefulsets": "/apis/apps/v1", "daemonsets": "/apis/apps/v1",
             "replicasets": "/apis/apps/v1", "jobs": "/apis/batch/v1", "cronjobs": "/apis/batch/v1",
             "roles": "/apis/rbac.authorization.k8s.io/v1", "rolebindings": "/apis/rbac.authorization.k8s.io/v1",
-            "leases": "/apis/coordination.k8s.io/v1",
+            "leases": "/apis/coordination.k8s.io/v1", "ingresses": "/apis/networking.k8s.io/v1",
         }.get(kind, "/api/v1")  # fmt: skip
         return f"{root}/namespaces/{self.namespace}/{kind}" + (f"/{name}" if name else "")
 
@@ -147,7 +156,7 @@ class Setting:
         assert len(found) == 1, found
         return found[0]
 
-    def settle(self, kind="deployments", name="web", *, seconds=20):
+    def settle(self, kind="deployments", name="web", *, seconds=60):
         """Until a workload that was just made runs, by its status alone."""
 
         def done():
@@ -166,7 +175,7 @@ class Setting:
         wait_for(done, seconds=seconds)
 
     def turn(
-        self, rotation, *, kind="Deployment", name=None, value=None, canary=False, fence=None, seconds=25
+        self, rotation, *, kind="Deployment", name=None, value=None, canary=False, fence=None, seconds=60
     ):
         """A whole delivery as the engine does it: store, point, wait at the gate; gives the proof."""
         if rotation is not None:
@@ -183,14 +192,14 @@ class Setting:
         self.cluster.point(consumer, rotation, fence or self.fences.next(rotation or "r0"))
         return self.gate(consumer, rotation, seconds=seconds)
 
-    def gate(self, consumer, rotation, *, seconds=25):
+    def gate(self, consumer, rotation, *, seconds=60):
         return patiently(lambda: self.cluster.converged(consumer, rotation), seconds=seconds)
 
     def version(self, rotation):
         return version_name(self.delivery, rotation)
 
 
-def wait_for(condition, *, seconds=20, pause=0.05):
+def wait_for(condition, *, seconds=60, pause=0.05):
     """Until it holds; what it gives."""
     until = time.monotonic() + seconds
     while not (found := condition()):
@@ -199,7 +208,7 @@ def wait_for(condition, *, seconds=20, pause=0.05):
     return found
 
 
-def patiently(call, *, seconds=25, pause=0.05):
+def patiently(call, *, seconds=60, pause=0.05):
     """A call until it is no longer not yet."""
     until = time.monotonic() + seconds
     while True:

@@ -80,7 +80,7 @@ class Faults:
             self.requests.append({"at": time.time(), **entry})
             del self.requests[:-50_000]
 
-    def wait(self, seconds=60.0):
+    def wait(self, seconds=600.0):
         """Until the tests release what hangs, at most so long."""
         with self.lock:
             released = self.released

@@ -15,10 +15,10 @@ from guarita.rotation.kube.obstacles import obstacle, problems
 from guarita.rotation.kube.rights import lacking
 from guarita.rotation.kube.snapshot import Snapshot
 from guarita.rotation.kube.workloads import (
-    ACCOUNT,
     BY_NAME,
     JOB,
     POD,
+    PODLESS,
     REPLICASET,
     Found,
     Kind,
@@ -52,7 +52,7 @@ class KubeCluster:
         return self._api.requests
 
     def consumers(self, delivery: Delivery) -> Sequence[Consumer]:
-        """Every workload that refers to the plain name or to any version; ServiceAccounts first."""
+        """Whatever refers to the plain name or to any version; what makes no pods first."""
         snapshot = self._snapshot(delivery.namespace)
         found = []
         for workload, what in self._referring(snapshot, snapshot.versions(delivery)):
@@ -102,11 +102,8 @@ class KubeCluster:
 
     def canary(self, consumer: Consumer, rotation: str, fence: Fence) -> Proof:
         """Start one pod of the template with the new Secret, out of traffic, and see it become ready."""
-        if (
-            consumer.kind not in BY_NAME
-            or not BY_NAME[consumer.kind].movable
-            or consumer.kind == ACCOUNT.name
-        ):
+        kind = BY_NAME.get(consumer.kind)
+        if kind is None or not kind.movable or kind in PODLESS:
             return Proof(
                 kind="canary", facts={"workload": str(consumer), "skipped": "it makes no pods of ours"}
             )
@@ -184,10 +181,10 @@ class KubeCluster:
 
     def _referring(self, snapshot: Snapshot, names: Versions) -> Iterator[tuple[Workload, Found]]:
         """The workloads that refer to a delivery, each once, by whoever may change it."""
-        for account in snapshot.accounts().values():
-            pulls = names.of_account(account)
-            if pulls:
-                yield Workload(ACCOUNT, account), Found(tuple(pulls))
+        for kind in PODLESS:
+            for one in snapshot.all(kind):
+                if found := names.of_object(one):
+                    yield one, Found(tuple(found))
         for workload in snapshot.users(names):
             if workload.kind is POD:
                 yield from self._unowned(snapshot, names, workload)

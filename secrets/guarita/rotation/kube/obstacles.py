@@ -12,6 +12,7 @@ from guarita.rotation.kube.workloads import (
     DAEMONSET,
     DEPLOYMENT,
     JOB,
+    PODLESS,
     ROLLING,
     STATEFULSET,
     Workload,
@@ -102,7 +103,7 @@ def _strategy(workload: Workload) -> Iterator[Problem]:
             hint="delete it if it may be repeated",
             hinders=False,
         )
-    elif kind not in {*ROLLING, CRONJOB}:
+    elif kind not in {*ROLLING, *PODLESS, CRONJOB}:
         yield Problem(
             code="kube.unmanaged",
             message=f"{workload}: nobody restarts its pods when a template changes",

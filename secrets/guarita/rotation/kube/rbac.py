@@ -19,6 +19,7 @@ def delivery_rules(*, restart: bool = True) -> Sequence[Rule]:
         _rule("apps", ["deployments", "statefulsets", "daemonsets", "replicasets"], ["list"]),
         _rule("apps", ["controllerrevisions"], ["get"]),
         _rule("batch", ["jobs", "cronjobs"], ["list"]),
+        _rule("networking.k8s.io", ["ingresses"], ["list"]),
     ]
     if restart:
         rules += [
@@ -28,6 +29,7 @@ def delivery_rules(*, restart: bool = True) -> Sequence[Rule]:
             _rule("apps", ["deployments", "statefulsets", "daemonsets"], ["get", "patch"]),
             _rule("batch", ["cronjobs"], ["get", "patch"]),
             _rule("batch", ["jobs"], ["get"]),
+            _rule("networking.k8s.io", ["ingresses"], ["get", "patch"]),
         ]
     return _merged(rules)
 

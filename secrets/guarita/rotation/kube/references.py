@@ -42,9 +42,7 @@ def references(spec: Mapping[str, Any]) -> Iterator[Reference]:
             yield from _of_container(container, (field, n), f"{word}{container.get('name', '?')}")
     for n, volume in enumerate(spec.get("volumes") or ()):
         yield from _of_volume(volume, ("volumes", n))
-    for n, pull in enumerate(spec.get("imagePullSecrets") or ()):
-        if pull.get("name"):
-            yield Reference(pull["name"], ("imagePullSecrets", n, "name"), "imagePullSecrets")
+    yield from pull_secrets(spec)
 
 
 def _of_container(container: Mapping[str, Any], at: Pointer, who: str) -> Iterator[Reference]:
@@ -72,6 +70,21 @@ def _of_volume(volume: Mapping[str, Any], at: Pointer) -> Iterator[Reference]:
         name = (source.get("secret") or {}).get("name")
         if name:
             yield Reference(name, (*at, "projected", "sources", n, "secret", "name"), f"projected {who}")
+
+
+def certificates(ingress: Mapping[str, Any]) -> Iterator[Reference]:
+    """The certificates that an Ingress serves."""
+    for n, tls in enumerate((ingress.get("spec") or {}).get("tls") or ()):
+        if tls.get("secretName"):
+            hosts = ", ".join(tls.get("hosts") or ("every host",))
+            yield Reference(tls["secretName"], ("spec", "tls", n, "secretName"), f"tls of {hosts}")
+
+
+def pull_secrets(account: Mapping[str, Any]) -> Iterator[Reference]:
+    """What a ServiceAccount hands to its pods to pull their images by."""
+    for n, pull in enumerate(account.get("imagePullSecrets") or ()):
+        if pull.get("name"):
+            yield Reference(pull["name"], ("imagePullSecrets", n, "name"), "imagePullSecrets")
 
 
 def through_csi(spec: Mapping[str, Any]) -> Sequence[str]:

@@ -20,6 +20,7 @@ from guarita.rotation.kube.workloads import (
     DEPLOYMENT,
     JOB,
     POD,
+    PODLESS,
     REPLICASET,
     STATEFULSET,
     Kind,
@@ -50,8 +51,8 @@ def point(api: Api, consumer: Consumer, versions: Versions, rotation: str | None
 
     def decide(there: Object) -> Sequence[Operation]:
         workload = Workload(kind, there)
-        if kind is ACCOUNT:
-            return _account(workload, versions, rotation)
+        if kind in PODLESS:
+            return _podless(workload, versions, rotation)
         account = _account_of(api, workload)
         found = versions.of_template(workload.template, account)
         if not found:
@@ -98,12 +99,12 @@ def _template(
     return [*operations, put(mark, rotation)]
 
 
-def _account(workload: Workload, versions: Versions, rotation: str | None) -> Sequence[Operation]:
+def _podless(workload: Workload, versions: Versions, rotation: str | None) -> Sequence[Operation]:
     name = versions.name(rotation)
     mark = ("metadata", "annotations", template_annotation(versions.delivery))
     operations = [
         replace(reference.pointer, name)
-        for reference, _ in versions.of_account(workload.object)
+        for reference, _ in versions.of_object(workload)
         if reference.secret != name
     ]
     annotated = workload.annotations.get(template_annotation(versions.delivery))
@@ -122,8 +123,8 @@ def converged(api: Api, consumer: Consumer, versions: Versions, rotation: str | 
     workload = read(api, consumer)
     if kind is JOB:
         return _job_over(workload, versions, rotation)
-    if workload.kind is ACCOUNT:
-        return Proof(kind="rollout", facts={"workload": str(consumer)})
+    if kind in PODLESS:
+        return _named(workload, versions, rotation)
     _pointed(workload, versions, rotation, _account_of(api, workload))
     if workload.kind is CRONJOB:
         return _no_older_jobs(api, workload, versions, rotation)
@@ -154,11 +155,15 @@ def _pointed(workload: Workload, versions: Versions, rotation: str | None, accou
     if not found:
         raise _left(workload, versions)
     if found.rotation != rotation:
-        raise DriftError(
-            "kube.drift",
-            f"{workload}: does not refer to {versions.name(rotation)} any more",
-            hint="`guarita rotate plan` says who else writes it",
-        )
+        raise _drifted(workload, versions, rotation)
+
+
+def _drifted(workload: Workload, versions: Versions, rotation: str | None) -> DriftError:
+    return DriftError(
+        "kube.drift",
+        f"{workload}: does not refer to {versions.name(rotation)} any more",
+        hint="`guarita rotate plan` says who else writes it",
+    )
 
 
 def _left(workload: Workload, versions: Versions) -> NotYetError:
@@ -219,6 +224,12 @@ def _free(
                     version=metadata["resourceVersion"],
                 )
             return
+
+
+def _named(workload: Workload, versions: Versions, rotation: str | None) -> Proof:
+    if any(found != rotation for _, found in versions.of_object(workload)):
+        raise _drifted(workload, versions, rotation)
+    return Proof(kind="rollout", facts={"workload": str(workload)})
 
 
 def _by_hand(consumer: Consumer, rotation: str | None) -> Proof:

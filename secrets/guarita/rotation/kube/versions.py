@@ -25,9 +25,9 @@ from guarita.rotation.kube.names import (
 )
 from guarita.rotation.kube.snapshot import LISTED, Snapshot
 from guarita.rotation.kube.workloads import (
-    ACCOUNT,
     JOB,
     POD,
+    PODLESS,
     REPLICASET,
     REVISION,
     SECRET,
@@ -160,8 +160,9 @@ def _used(api: Api, snapshot: Snapshot, versions: Versions) -> Iterator[str]:
             yield from _rotations(versions, workload.template)
             if kind is STATEFULSET:
                 yield from _current_revision(api, versions, workload)
-    for account in snapshot.all(ACCOUNT):
-        yield from (rotation for _, rotation in versions.of_account(account.object) if rotation)
+    for podless in PODLESS:
+        for one in snapshot.all(podless):
+            yield from (rotation for _, rotation in versions.of_object(one) if rotation)
 
 
 def _rotations(versions: Versions, template: Mapping[str, Any]) -> Iterator[str]:

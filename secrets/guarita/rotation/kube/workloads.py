@@ -9,7 +9,7 @@ from typing import Any, Final
 from guarita.rotation.interface import Delivery
 from guarita.rotation.kube.api import Object, segment
 from guarita.rotation.kube.names import template_annotation, version_name
-from guarita.rotation.kube.references import Pointer, Reference, references
+from guarita.rotation.kube.references import Pointer, Reference, certificates, pull_secrets, references
 
 MIXED: Final = "?"
 """In place of a rotation: a template that refers to several versions, or to one and the plain name."""
@@ -43,11 +43,14 @@ CRONJOB: Final = Kind("CronJob", "/apis/batch/v1", "cronjobs", ("spec", "jobTemp
 JOB: Final = Kind("Job", "/apis/batch/v1", "jobs", movable=False)
 POD: Final = Kind("Pod", "/api/v1", "pods", (), movable=False)
 ACCOUNT: Final = Kind("ServiceAccount", "/api/v1", "serviceaccounts", ())
+INGRESS: Final = Kind("Ingress", "/apis/networking.k8s.io/v1", "ingresses", ())
 SECRET: Final = Kind("Secret", "/api/v1", "secrets", (), movable=False)
 REVISION: Final = Kind("ControllerRevision", "/apis/apps/v1", "controllerrevisions", (), movable=False)
 
 ROLLING: Final = (DEPLOYMENT, STATEFULSET, DAEMONSET)
-BY_NAME: Final = {kind.name: kind for kind in (*ROLLING, REPLICASET, CRONJOB, JOB, POD, ACCOUNT)}
+PODLESS: Final = (ACCOUNT, INGRESS)
+"""What refers to Secrets and makes no pods: it is pointed at a version, and that is all."""
+BY_NAME: Final = {kind.name: kind for kind in (*ROLLING, REPLICASET, CRONJOB, JOB, POD, *PODLESS)}
 
 
 @dataclass(frozen=True)
@@ -132,17 +135,17 @@ class Versions:
         ]
         by_account = []
         if account is not None and not spec.get("imagePullSecrets"):
-            by_account = [rotation for _, rotation in self.of_account(account)]
+            by_account = [rotation for _, rotation in self.of_object(Workload(ACCOUNT, dict(account)))]
         return Found(tuple(found), tuple(by_account), annotated)
 
-    def of_account(self, account: Mapping[str, Any]) -> Sequence[tuple[Reference, str | None]]:
-        """The pull secrets of a ServiceAccount that are this delivery's."""
-        notes = account["metadata"].get("annotations") or {}
-        annotated = notes.get(template_annotation(self.delivery))
+    def of_object(self, workload: Workload) -> Sequence[tuple[Reference, str | None]]:
+        """What an object that makes no pods refers to: a ServiceAccount, an Ingress."""
+        annotated = workload.annotations.get(template_annotation(self.delivery))
+        found = certificates if workload.kind is INGRESS else pull_secrets
         return [
-            (Reference(pull["name"], ("imagePullSecrets", n, "name"), "imagePullSecrets"), rotation)
-            for n, pull in enumerate(account.get("imagePullSecrets") or ())
-            for ours, rotation in (self.rotation_of(pull.get("name", ""), annotated),)
+            (reference, rotation)
+            for reference in found(workload.object)
+            for ours, rotation in (self.rotation_of(reference.secret, annotated),)
             if ours
         ]
 
