@@ -197,6 +197,7 @@ def opened(
     *,
     writes: bool,
     say: Callable[[str], None] = lambda _: None,
+    make: Callable[..., Service] = Service,
 ) -> Iterator[Service]:
     """The service of the project's configuration, with its ledger where something is going to be recorded.
 
@@ -208,7 +209,7 @@ def opened(
     with ExitStack() as stack:
         if writes:
             recorder = stack.enter_context(_recorder(ledger, found, file))
-        yield stack.enter_context(Service(found.rotation, file.parent, recorder=recorder, say=say))
+        yield stack.enter_context(make(found.rotation, file.parent, recorder=recorder, say=say))
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from guarita.rotation.cli.drill import drill
 from guarita.rotation.cli.plan import plan
 from guarita.rotation.cli.rollback import rollback
 from guarita.rotation.cli.run import resume, run
@@ -17,5 +18,5 @@ def rotate() -> None:
     """Rotate secrets: plan, run, look, go on, go back."""
 
 
-for command in (plan, run, status, resume, rollback, rbac, manifests):
+for command in (plan, run, status, resume, rollback, drill, rbac, manifests):
     rotate.add_command(command)

@@ -16,7 +16,9 @@ ServiceAccountToken = Callable[[KubernetesLogin], str]
 """A signed token of the pod's service account, for the audience that Vault expects."""
 
 
-def connect(section: VaultSection, folder: Path, token_of: ServiceAccountToken) -> Vault:
+def connect(
+    section: VaultSection, folder: Path, token_of: ServiceAccountToken, kind: type[Vault] = Vault
+) -> Vault:
     """A client for the configured Vault; nothing is asked of it yet. `folder` is that of guarita.yaml.
 
     Raises RotationConfigError where no address is known.
@@ -34,7 +36,7 @@ def connect(section: VaultSection, folder: Path, token_of: ServiceAccountToken) 
         timeout=section.timeout_seconds,
         namespace=section.namespace,
     )
-    return Vault(client, _login(section.login, folder, token_of))
+    return kind(client, _login(section.login, folder, token_of))
 
 
 def _login(
