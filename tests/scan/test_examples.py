@@ -11,7 +11,7 @@ import yaml
 
 PLATFORM = Path(__file__).parents[2] / "examples" / "platform"
 GUARITA = Path(sysconfig.get_path("scripts")) / "guarita"
-SCANNERS = ("code", "manifests", "infrastructure", "secrets", "documents")
+SCANNERS = ("code", "manifests", "infrastructure", "secrets", "documents", "platform")
 LIST = yaml.safe_load((PLATFORM / "faults.yaml").read_text())
 FAULTS = [fault for fault in LIST["faults"] if fault["scanner"] in SCANNERS]
 
@@ -125,5 +125,6 @@ def test_faults_cover_every_scanner_and_have_their_own_names():
         "infrastructure",
         "secrets",
         "documents",
+        "platform",
     }
     assert len({fault["id"] for fault in LIST["faults"]}) == len(LIST["faults"]) >= 40

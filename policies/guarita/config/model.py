@@ -129,6 +129,10 @@ class ScanSection(Section, frozen=True, kw_only=True):
         SeverityName, Meta(description="Findings of this severity or worse fail the gate.")
     ] = "medium"
     scanners: Annotated[list[NonEmpty], Meta(min_length=1)] | None = None
+    packs: Annotated[
+        list[Literal["platform"]],
+        Meta(description="Demands beside the scanners' own rules (docs/platform-pack.md)."),
+    ] = []
     exclude: list[Exclusion] = []
     severity: list[SeverityOverride] = []
     paths: list[PathRule] = []

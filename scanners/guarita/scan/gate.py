@@ -117,7 +117,10 @@ def judge(request: Request) -> Verdict:
     started, clock = dt.datetime.now(dt.UTC), time.monotonic()
     section = request.policy.section
     options = Options(
-        advisories=request.advisories, advisories_max_age=section.advisories_max_age, cache=request.cache
+        advisories=request.advisories,
+        advisories_max_age=section.advisories_max_age,
+        packs=tuple(section.packs),
+        cache=request.cache,
     )
     chosen = choose(list(request.scanners) or section.scanners, options)
     judging = Judge(

@@ -188,6 +188,8 @@ class Options:
     """Files with known vulnerabilities, in OSV's format."""
     advisories_max_age: int = 7
     """Days since the newest of them was changed."""
+    packs: tuple[str, ...] = ()
+    """The packs that the policy asks for."""
     cache: Path | None = None
     """The folder that outlives the run; None with `--no-cache`."""
     now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)

@@ -16,12 +16,9 @@ SCANNERS: Final[Mapping[str, str]] = {
     "secrets": "SecretsScanner",
     "documents": "DocumentsScanner",
     "dependencies": "DependenciesScanner",
+    "platform": "PlatformScanner",
 }
 """The class of each, in the module `scanner` of the package of its name."""
-
-
-ASKED_FOR: Final = frozenset({"dependencies"})
-"""Scanners that need something that only the caller has, and run where it is there or they are named."""
 
 
 def choose(names: Sequence[str] | None, options: Options | None = None) -> list[Scanner]:
@@ -34,7 +31,9 @@ def choose(names: Sequence[str] | None, options: Options | None = None) -> list[
                 hint=f"one of: {', '.join(SCANNERS)}",
             )
     options = options or Options()
-    left_out = frozenset() if options.advisories else ASKED_FOR
+    # These need what only the caller has, or a policy that asks for them.
+    left_out = {"dependencies"} - ({"dependencies"} if options.advisories else set())
+    left_out |= {"platform"} - set(options.packs)
     chosen = [name for name in SCANNERS if (name in names if names else name not in left_out)]
     return [_made(name, options) for name in chosen]
 

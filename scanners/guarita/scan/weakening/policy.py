@@ -32,6 +32,8 @@ def loosened(before: ScanSection, after: ScanSection) -> Iterator[str]:
         yield f"inline suppressions of {item.rule} are accepted"
     if after.baseline != before.baseline and after.baseline is not None:
         yield f"the baseline is {after.baseline}"
+    if gone := [name for name in before.packs if name not in after.packs]:
+        yield f"the packs {', '.join(gone)} are no longer asked for"
     yield from _limits(before, after)
 
 

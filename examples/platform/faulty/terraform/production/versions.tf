@@ -21,7 +21,7 @@ provider "aws" {
 
 provider "aws" {
   alias      = "east"
-  region     = "us-east-1"
+  region     = "sa-east-1"
   access_key = "AKIAEBJPQWA77HTUYBYJ"
   secret_key = "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"
 }

@@ -30,7 +30,7 @@ resource "aws_eks_node_group" "this" {
 
   scaling_config {
     min_size     = 3
-    max_size     = 100
+    max_size     = 1000
     desired_size = 3
   }
 

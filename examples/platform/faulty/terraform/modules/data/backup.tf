@@ -10,9 +10,9 @@ resource "aws_backup_plan" "this" {
 
   dynamic "rule" {
     for_each = {
-      hourly = { schedule = "cron(5 * * * ? *)", days = 2 }
-      daily  = { schedule = "cron(0 2 * * ? *)", days = 35 }
-      weekly = { schedule = "cron(0 4 ? * SUN *)", days = 365 }
+      hourly = { schedule = "cron(5 */6 * * ? *)", days = 2 }
+      daily  = { schedule = "cron(30 5 * * ? *)", days = 35 }
+      weekly = { schedule = "cron(0 4 1 * ? *)", days = 365 }
     }
     content {
       rule_name                    = rule.key

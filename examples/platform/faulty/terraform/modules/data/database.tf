@@ -62,7 +62,7 @@ resource "aws_appautoscaling_target" "replicas" {
   service_namespace  = "rds"
   scalable_dimension = "rds:cluster:ReadReplicaCount"
   resource_id        = "cluster:${aws_rds_cluster.this.id}"
-  min_capacity       = 2
+  min_capacity       = 0
   max_capacity       = 10
 }
 

@@ -73,6 +73,18 @@ def _compose(request: Answer) -> Answer:
     return compose.judge(request)
 
 
+def _blocks(request: Answer) -> Answer:
+    from . import blocks  # noqa: PLC0415
+
+    return blocks.blocks(request)
+
+
+def _objects(request: Answer) -> Answer:
+    from . import blocks  # noqa: PLC0415
+
+    return blocks.objects(request)
+
+
 OPERATIONS: dict[str, Callable[[Answer], Answer]] = {
     "hello": _hello,
     "read": _read,
@@ -83,6 +95,8 @@ OPERATIONS: dict[str, Callable[[Answer], Answer]] = {
     "pipeline": _pipeline,
     "template": _template,
     "compose": _compose,
+    "blocks": _blocks,
+    "objects": _objects,
 }
 
 

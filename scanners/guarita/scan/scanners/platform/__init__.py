@@ -1,0 +1,1 @@
+"""The `platform` scanner: the reference architecture's own demands."""
