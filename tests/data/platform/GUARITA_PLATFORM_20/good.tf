@@ -1,0 +1,8 @@
+provider "aws" {
+  region = "sa-east-1"
+}
+
+provider "aws" {
+  alias  = "other"
+  region = "us-east-1"
+}
