@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from urllib.parse import parse_qs, urlsplit
 
 import portal as portals
@@ -182,6 +183,33 @@ def test_sockets_are_opened_for_our_own_pages_and_closed_with_the_session(portal
         session.send_text("a")
         assert session.receive_text() == "A"
         portal.told_to_log_out()
+        with pytest.raises(WebSocketDisconnect):
+            session.receive_text()
+
+
+def test_an_open_socket_is_no_sign_that_anybody_is_there(portal, monkeypatch):
+    monkeypatch.setattr(socket, "RECHECK", 0.01)
+    portal.log_in()
+    store = portal.gateway.login._sessions._store
+    looked, ahead, read = [], [0.0], store.read
+    store._clock = lambda: time.monotonic() + ahead[0]
+
+    async def watched(key, *, touch):
+        looked.append(touch)
+        return await read(key, touch=touch)
+
+    store.read = watched
+    with portal.client.websocket_connect(SOCKET, headers={"origin": URL}) as session:
+        ahead[0] = 1_700.0
+        before = len(looked)
+        for text in "abc":
+            while len(looked) < before + 3:
+                time.sleep(0.01)
+            before = len(looked)
+            session.send_text(text)
+            assert session.receive_text() == text.upper()
+        ahead[0] = 1_900.0
+        assert portal.code(portal.me()) == "session.ended"
         with pytest.raises(WebSocketDisconnect):
             session.receive_text()
 
