@@ -63,6 +63,22 @@ def test_the_way_back_from_the_middle(started, kind, steps):
     settled(driver, driver.rotate())
 
 
+@pytest.mark.parametrize("kind", BENCHES, ids=name)
+def test_in_an_emergency_the_old_one_ends_before_consumers_have_the_new(started, kind):
+    driver = started(kind)
+    settled(driver, driver.rotate())
+    before = driver.bench.rotator.current(driver.bench.published)
+    machine = driver.machine()
+    machine.begin(emergency=True)
+    while machine.work.phase is not Phase.REFUSED:
+        driver.step(machine)
+    assert Phase.DELIVERED not in machine.work.since
+    assert driver.bench.name_of(before) not in driver.bench.valid()
+    entry = driver.finish(machine)
+    assert entry.last.phase is Phase.DONE
+    settled(driver, entry)
+
+
 @pytest.mark.parametrize("kind", EACH, ids=name)
 def test_killed_after_any_change_and_resumed(started, kind):
     driver = started(kind)

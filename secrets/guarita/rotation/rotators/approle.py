@@ -31,6 +31,8 @@ _BYTES: Final = 32
 _MARK: Final = "guarita_secret"
 """In the metadata of secret-ids of ours: the name of the secret. Beside it the rotation."""
 _ROTATION: Final = "guarita_rotation"
+_LOOKED_AT: Final = 100
+"""Secret-ids that `check` asks about one by one; of more it says how many there are."""
 
 
 def build(name: str, section: AppRoleSecret, parts: Parts) -> Rotator:
@@ -105,18 +107,25 @@ class AppRoleRotator(Rotator):
                     hint="set secret_id_ttl to 0, or lower max_age_days",
                 )
             )
-        others = [accessor for accessor, mark in self._accessors() if mark.get(_MARK) != self._name]
+        return found + self._others(current)
+
+    def _others(self, current: Credential | None) -> list[Problem]:
+        accessors = self._vault.list(f"{self._role}/secret-id")
         known = current.handle.get("accessor") if current else None
-        if others := [accessor for accessor in others if accessor != known]:
-            found.append(
-                Problem(
-                    code="approle.others",
-                    message=f"{self._place}: {len(others)} more secret-ids are valid that Guarita did not make",
-                    hint="their accessors: " + ", ".join(others[:5]),
-                    hinders=False,
-                )
+        others = [accessor for accessor in accessors if accessor != known]
+        if len(others) <= _LOOKED_AT:
+            ours = {accessor for accessor, mark in self._marked(others) if mark.get(_MARK) == self._name}
+            others = [accessor for accessor in others if accessor not in ours]
+        if not others:
+            return []
+        return [
+            Problem(
+                code="approle.others",
+                message=f"{self._place}: {len(others)} more secret-ids are valid",
+                hint="their accessors: " + ", ".join(others[:5]),
+                hinders=False,
             )
-        return found
+        ]
 
     def plan(self, rotation: str, current: Credential | None, randomness: Randomness) -> Credential:  # noqa: ARG002
         return Credential(
@@ -201,7 +210,7 @@ class AppRoleRotator(Rotator):
         } | {credential.handle["accessor"] for credential in keep if "accessor" in credential.handle}
         left = [
             (accessor, mark.get(_ROTATION, ""))
-            for accessor, mark in self._accessors()
+            for accessor, mark in self._marked(self._vault.list(f"{self._role}/secret-id"))
             if mark.get(_MARK) == self._name and accessor not in known
         ]
         for accessor, _ in left:
@@ -246,9 +255,10 @@ class AppRoleRotator(Rotator):
     def _lookup(self, secret_id: str) -> dict[str, Any] | None:
         return self._vault.write(f"{self._role}/secret-id/lookup", {"secret_id": secret_id}) or None
 
-    def _accessors(self) -> list[tuple[str, Mapping[str, str]]]:
+    def _marked(self, accessors: Sequence[str]) -> list[tuple[str, Mapping[str, str]]]:
+        """Accessors with the metadata of their secret-ids."""
         found = []
-        for accessor in self._vault.list(f"{self._role}/secret-id"):
+        for accessor in accessors:
             body = {"secret_id_accessor": accessor}
             told = self._vault.call("post", f"{self._role}/secret-id-accessor/lookup", body)
             if told is not None:
