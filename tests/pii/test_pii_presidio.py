@@ -94,3 +94,11 @@ def test_ours_run_under_presidios_interface():
     assert result.analysis_explanation.textual_explanation == "check digits valid, label beside it"
     assert recognizer.analyze("CPF 529.982.247-25", ["PERSON"], None) == []
     assert recognizer.to_dict()["supported_entity"] == "PII_CPF"
+
+
+def test_presidios_own_engine_still_makes_its_own_recognizers():
+    from presidio_analyzer.recognizer_registry import RecognizerRegistryProvider
+
+    registry = RecognizerRegistryProvider().create_recognizer_registry()
+    kinds = {type(recognizer).__module__.partition(".")[0] for recognizer in registry.recognizers}
+    assert kinds == {"presidio_analyzer"}

@@ -20,8 +20,10 @@ _KEPT: Final = 8_192
 """Paragraphs whose spans are remembered: positions and probabilities, no text."""
 _BRIEF: Final = 1_000
 """Characters of a text that the model always reads: in a message there is little to save."""
-_PROPOSED: Final = 0.1
+_PROPOSED: Final = 0.2
 """What some word of a paragraph must reach for the model to read it, in a longer text."""
+_PROPOSED_SMALL: Final = 0.3
+"""The same where a paragraph has no capitals, so that every word is asked about: rows of tables above all."""
 
 
 class NameFinder:
@@ -60,7 +62,7 @@ class NameFinder:
                 return known
         opinions = {start: opinion for start, _, opinion in self._tagger.opinions(piece)}
         found: tuple[Span, ...] = ()
-        if brief or _promising(opinions):
+        if brief or _promising(piece, opinions):
             found = tuple(spans(piece, self._classifier.classify([piece])[0], opinions))
         with self._lock:
             self._known[name] = found
@@ -69,8 +71,9 @@ class NameFinder:
         return found
 
 
-def _promising(opinions: Mapping[int, Opinion]) -> bool:
-    return any(opinion.person >= _PROPOSED or opinion.place >= _PROPOSED for opinion in opinions.values())
+def _promising(piece: str, opinions: Mapping[int, Opinion]) -> bool:
+    least = _PROPOSED if any(piece[start].isupper() for start in opinions) else _PROPOSED_SMALL
+    return any(opinion.person >= least or opinion.place >= least for opinion in opinions.values())
 
 
 def _moved(span: Span, by: int) -> Span:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from guarita.pii.interface import Evidence
@@ -135,9 +136,10 @@ def stretch(text: str, words: Sequence[Word], opinions: Mapping[int, Opinion]) -
             tokens[-1].looks_person, tokens[-1].looks_place, tokens[-1].form = opinions[start]
     _attach(text, tokens, words)
     found = Stretch(text, tokens, any(token.letters and token.capital for token in tokens))
+    announced = {match.end() for match in vocabulary.INTRODUCTIONS.finditer(text)}
     for at, token in enumerate(tokens):
         if token.letters:
-            token.announced = _announcement(text, tokens, at)
+            token.announced = _announcement(tokens, at, announced)
     return found
 
 
@@ -159,11 +161,8 @@ def _attach(text: str, tokens: Sequence[Token], words: Sequence[Word]) -> None:
             token.place, token.postcode, token.phone, token.identifier = means[4:]
 
 
-_REACH = 60
-
-
-def _announcement(text: str, tokens: Sequence[Token], at: int) -> Evidence | None:
-    """What before a word says that a name comes: a title, a label, an introduction."""
+def _announcement(tokens: Sequence[Token], at: int, announced: AbstractSet[int]) -> Evidence | None:
+    """What before a word says that a name comes: a title, or a label or an introduction that ends there."""
     token = tokens[at]
     before = at - 1
     if before > 0 and tokens[before].text == ".":
@@ -172,9 +171,7 @@ def _announcement(text: str, tokens: Sequence[Token], at: int) -> Evidence | Non
         title = tokens[before]
         if title.plain in vocabulary.TITLES and token.capital and title.line == token.line:
             return Evidence.TITLE
-    if vocabulary.INTRODUCTIONS.search(text, max(0, token.start - _REACH), token.start):
-        return Evidence.LABEL
-    return None
+    return Evidence.LABEL if token.start in announced else None
 
 
 def line_of(text: str, at: int) -> tuple[int, int]:

@@ -105,7 +105,7 @@ INTRODUCTIONS: Final = re.compile(
     r"|\b(?:eu|n[oó]s|pelo presente), "
     r"|(?:^|[\n.!?>])[ \t]*(?:prezad[oa]|car[oa]|querid[oa]|dear|hi|hello|hey|ol[aá]|oi|bom dia|boa tarde|boa noite)(?: (?:sr|sra|dr|dra)\.?)?,?"
     rf"|(?:^|[\n|;,({{\"'])[ \t\W]{{0,12}}(?:{_LABEL})\s*[:=|][ \t\"'*_]*"
-    r")[ \t\n\"'*_]*\Z",
+    r")[ \t\n\"'*_]*",
     re.IGNORECASE,
 )
 """What stands before a name and announces it."""

@@ -68,6 +68,12 @@ class GuaritaRecognizer(PatternRecognizer, abc.ABC):
     HINT: ClassVar[Hint] = NUMBER
     """Where the patterns may match at all."""
 
+    def __init_subclass__(cls) -> None:
+        # Presidio's registry looks its own recognizers up by the names of classes, among all subclasses there
+        # are: ours may not be called as its are.
+        super().__init_subclass__()
+        cls.__name__ = f"Guarita{cls.__name__}"
+
     def __init__(self, *, language: str = "pt") -> None:
         super().__init__(
             supported_entity=self.ENTITY,

@@ -53,7 +53,8 @@ class CpfRecognizer(GuaritaRecognizer):
                 return SUSPECT
             return Verdict(0.3, (Evidence.FORMAT, Evidence.CHECK_DIGITS_FAIL)) if usual else None
         if value in _EXAMPLES:
-            return TEST_VALUE
+            # Without label and punctuation a sequence of digits is a sequence of digits.
+            return TEST_VALUE if candidate.labelled or usual else None
         if candidate.labelled:
             return Verdict(0.99, (Evidence.CHECK_DIGITS,))
         if usual:

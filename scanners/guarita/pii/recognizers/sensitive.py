@@ -40,6 +40,7 @@ class SensitiveRecognizer(GuaritaRecognizer):
     LABELS: ClassVar = ()
 
     def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
         cls.PATTERNS = (("word", rf"(?<![^\W_])(?i:{cls.WORDS})(?![^\W_])"),)
         cls.HINT = Hint(f"(?i:{cls.WORDS})", 1, 1)
 
