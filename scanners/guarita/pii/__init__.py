@@ -6,18 +6,35 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from guarita.pii.documents import DocumentError, Limits, Source
     from guarita.pii.engine import Detector
+    from guarita.pii.handling import Decision
+    from guarita.pii.ingest import IngestGate, Outcome
     from guarita.pii.inspection import Located, inspect
     from guarita.pii.interface import Detection, Evidence
 
-__all__ = ["Detection", "Detector", "DocumentError", "Evidence", "Limits", "Located", "Source", "inspect"]
+__all__ = [
+    "Decision",
+    "Detection",
+    "Detector",
+    "DocumentError",
+    "Evidence",
+    "IngestGate",
+    "Limits",
+    "Located",
+    "Outcome",
+    "Source",
+    "inspect",
+]
 
 _PLACES = {
+    "Decision": "handling",
     "Detection": "interface",
     "Detector": "engine",
     "DocumentError": "documents",
     "Evidence": "interface",
+    "IngestGate": "ingest",
     "Limits": "documents",
     "Located": "inspection",
+    "Outcome": "ingest",
     "Source": "documents",
     "inspect": "inspection",
 }

@@ -6,6 +6,7 @@ there are few (all CPFs take minutes).
 
 from __future__ import annotations
 
+import base64
 import functools
 import hmac
 import os
@@ -15,6 +16,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -26,6 +29,7 @@ DEFAULT_FILE: Final = ".guarita/pii.key"
 SHORTEST: Final = 32
 """Characters of a master key: 32 hex digits are 128 bits."""
 _DAY_MS: Final = 86_400_000
+_NONCE: Final = 12
 
 
 class Keyring:
@@ -59,6 +63,27 @@ class Keyring:
         A plain digest of a document that holds little else than a number would be a way to find the number.
         """
         return self._digest(("document", tenant), "", digest)[:16].hex()
+
+    def sealed(self, purpose: str, text: str) -> str:
+        """A text under AES-256-GCM, in base64: for where something is kept or sent that may name somebody."""
+        nonce = os.urandom(_NONCE)
+        cipher = AESGCM(self._derived(("seal", purpose))).encrypt(
+            nonce, text.encode("utf-8", "surrogateescape"), None
+        )
+        return base64.urlsafe_b64encode(nonce + cipher).decode()
+
+    def unsealed(self, purpose: str, sealed: str) -> str:
+        """The text again. Raises UsageError `pii.sealed` when it was not sealed for this purpose under this key."""
+        try:
+            data = base64.urlsafe_b64decode(sealed)
+            text = AESGCM(self._derived(("seal", purpose))).decrypt(data[:_NONCE], data[_NONCE:], None)
+        except (InvalidTag, ValueError):
+            raise UsageError(
+                "pii.sealed",
+                "what is sealed here was sealed under another key",
+                hint="look at pii.key in guarita.yaml",
+            ) from None
+        return text.decode("utf-8", "surrogateescape")
 
     def _digest(self, purpose: tuple[str, ...], entity: str, text: str) -> bytes:
         message = b"\0".join((entity.encode(), text.encode("utf-8", "surrogatepass")))

@@ -18,6 +18,7 @@ from guarita.pii.documents import DocumentError, Source
 from guarita.pii.handling import Decision
 from guarita.pii.ingest import IngestGate, Outcome
 from guarita.pii.ingest.build import parts_of, settings
+from guarita.pii.ingest.check import Index
 from guarita.pii.places.files import StreamItem, found_in
 from guarita.pii.places.interface import Item, PlaceError
 
@@ -82,9 +83,11 @@ def bucket(reference: str, context: Context):  # type: ignore[no-untyped-def]  #
 
 
 @contextlib.contextmanager
-def opened_gate(context: Context, jobs: int | None) -> Iterator[IngestGate]:
-    """The gate of the project's guarita.yaml."""
+def opened_gate(context: Context, jobs: int | None, *, index: Index | None = None) -> Iterator[IngestGate]:
+    """The gate of the project's guarita.yaml; with `index` documents are put into that one."""
     section, options = parts_of(context.config, ledger=context.ledger)
+    if index is not None:
+        options["index"] = index
     if jobs is not None:
         reading = msgspec.structs.replace(section.reading, workers=jobs)
         section = msgspec.structs.replace(section, reading=reading)

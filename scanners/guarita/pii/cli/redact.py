@@ -88,7 +88,7 @@ def redact(  # noqa: PLR0917  # click passes the context by position, the rest b
             shown_reference(item, answer),
             None if isinstance(answer, GuaritaError) else answer,
             answer if isinstance(answer, GuaritaError) else None,
-            writer.written.get(item, ""),
+            writer.written.get(item.reference, ""),
         )
         for item, answer in answers
     ]
@@ -102,7 +102,8 @@ class _Writer:
     """Where redacted documents go."""
 
     def __init__(self) -> None:
-        self.written: dict[Item, str] = {}
+        self.written: dict[str, str] = {}
+        """Where each document is now, by where it was."""
 
     def draft(self, item: Item) -> Path | None:  # noqa: ARG002  # most keep it in memory or a folder of their own
         """Where the gate writes the redacted document first; None for memory."""
@@ -119,7 +120,7 @@ class _InPlace(_Writer):
 
     def finish(self, item: Item, source: Source, outcome: Outcome) -> None:  # noqa: ARG002  # it is there already
         if outcome.redacted is not None:
-            self.written[item] = outcome.source
+            self.written[item.reference] = outcome.source
 
 
 class _ToStdout(_Writer):
@@ -133,7 +134,7 @@ class _ToStdout(_Writer):
         else:
             return
         sys.stdout.buffer.flush()
-        self.written[item] = "standard output"
+        self.written[item.reference] = "standard output"
 
 
 class _ToFolder(_Writer):
@@ -166,7 +167,7 @@ class _ToFolder(_Writer):
                 for piece in pieces(descriptor):
                     copy.append(piece)
                 copy.finished()
-        self.written[item] = str(target)
+        self.written[item.reference] = str(target)
 
     def _target(self, item: Item, outcome: Outcome) -> Path:
         folder = self._folder
@@ -215,7 +216,7 @@ class _ToBucket(_Writer):
                 number += 1
             self._taken.add(key)
         with opened(found) as descriptor:
-            self.written[item] = self._bucket.write(key, descriptor)
+            self.written[item.reference] = self._bucket.write(key, descriptor)
 
 
 def _writer(found: Named, place: str | None, context: Context, *, in_place: bool) -> _Writer:

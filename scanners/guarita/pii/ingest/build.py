@@ -10,9 +10,11 @@ from guarita import config
 from guarita.audit import Ledger, ledger_settings, open_settings
 from guarita.audit.locate import project
 from guarita.config.pii import PiiSection
-from guarita.errors import MissingExtraError
+from guarita.config.pii_handling import SubjectSection
+from guarita.errors import MissingExtraError, UsageError
 from guarita.pii.ingest.check import Index, Pseudonyms
 from guarita.pii.keys import Keyring, read_key
+from guarita.pii.subjects.index import SubjectIndex
 
 NONE: Final = "none"
 """`--ledger none`: the caller declares that nothing is recorded."""
@@ -42,7 +44,13 @@ def parts_of(path: Path | None, *, ledger: str | None = None) -> tuple[PiiSectio
     """What `IngestGate` takes. Raises UsageError, MissingExtraError, LedgerError."""
     section, folder = settings(path)
     keys = keyring(section, folder)
-    options = Options(keys=keys, ledger=None, pseudonyms=pseudonyms_of(section), index=None, closing=[])
+    options = Options(
+        keys=keys,
+        ledger=None,
+        pseudonyms=pseudonyms_of(section),
+        index=index_of(section, folder, keys),
+        closing=[],
+    )
     found = ledger_settings(ledger, path)
     if found.url != NONE:
         opened = open_settings(found)
@@ -65,3 +73,17 @@ def pseudonyms_of(section: PiiSection) -> Pseudonyms | None:
     except ModuleNotFoundError as error:
         raise MissingExtraError("pii-vault", error.name or "hvac") from error
     return TransitPseudonyms.of(section.pseudonyms).seal
+
+
+def index_of(section: PiiSection, folder: Path, keys: Keyring) -> Index | None:
+    """Where documents are put into the subject index, where there is one."""
+    return subject_index(section, folder, keys).add if section.subjects is not None else None
+
+
+def subject_index(section: PiiSection, folder: Path, keys: Keyring) -> SubjectIndex:
+    """The subject index of a section. Raises UsageError `pii.subjects`."""
+    place = (section.subjects or SubjectSection()).index
+    path = place.removeprefix("sqlite:///")
+    if "://" in path or not path:
+        raise UsageError("pii.subjects", "pii.subjects.index: no place for an index", hint="sqlite:///PATH")
+    return SubjectIndex(folder / path, keys)

@@ -69,6 +69,8 @@ class Bucket:
                 for batch in obstore.list(self.store, prefix=self.prefix or None)
                 for entry in batch
             ]
+        if not listed:
+            raise _not_found(self.name)
         return [ObjectItem(self, key) for key in sorted(listed) if self._is_document(key)]
 
     def write(self, key: str, descriptor: int) -> str:
@@ -121,7 +123,7 @@ def _asked(bucket: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise PlaceError("pii.not-found", f"bucket {bucket}: there is no such object or bucket") from None
+        raise _not_found(bucket) from None
     except (BaseError, OSError, ValueError) as error:
         # Their texts hold addresses, keys and what the server said; their names say enough.
         raise PlaceError(
@@ -129,3 +131,7 @@ def _asked(bucket: str) -> Iterator[None]:
             f"bucket {bucket}: {type(error).__name__}",
             hint="look at pii.s3 in guarita.yaml and at the credentials of this machine",
         ) from None
+
+
+def _not_found(bucket: str) -> PlaceError:
+    return PlaceError("pii.not-found", f"bucket {bucket}: there is no such object or bucket")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
-from guarita.audit import Ledger, events
+from guarita.audit import Ledger, Personal, events
 from guarita.errors import ExitStatus, GuaritaError, UsageError
 from guarita.pii.redaction.tokens import sealed
 from guarita.policy.access import AccessPolicy, Principal
@@ -97,7 +97,10 @@ class Revealer:
             events.api_activity(
                 time=self._clock(),
                 operation=PERMISSION,
-                actor=principal.subject or "(nobody)",
+                # An issuer's subject is often somebody's address.
+                actor=Personal(f"{principal.issuer} {principal.subject}", principal.subject)
+                if principal.subject
+                else "(nobody)",
                 allowed=allowed,
                 activity="read",
                 service="guarita.pii",

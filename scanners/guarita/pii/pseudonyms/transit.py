@@ -19,8 +19,8 @@ from guarita.config.pii_handling import PseudonymSection
 from guarita.errors import UsageError
 from guarita.pii.pseudonyms.vault import VaultRefusedError, asked
 
-BATCH: Final = 500
-"""Data in one call."""
+BATCH: Final = 150
+"""Data in one call: OpenBao refuses a request with a thousand strings, and each datum brings up to five."""
 _VERSION: Final = 2
 """Bytes before the ciphertext that hold the key's version."""
 _PREFIX: Final = "vault:v"

@@ -6,13 +6,17 @@ Address, token and CA come from VAULT_ADDR, VAULT_TOKEN and VAULT_CACERT.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import hvac
 import requests
 from hvac.exceptions import Forbidden, InvalidPath, VaultError
 
 from guarita.errors import ExitStatus, GuaritaError
+from guarita.policy.access import PrincipalData
+
+ISSUER: Final = "vault"
+"""What a binding calls the issuer of principals that are known by their token for Vault."""
 
 
 class VaultUnavailableError(GuaritaError):
@@ -60,3 +64,15 @@ def read_field(place: str, *, timeout: float, client: hvac.Client | None = None)
 
     answer = asked(f"vault:{where}", read, path=path, mount_point=mount, raise_on_deleted_version=True)
     return answer["data"]["data"].get(name)
+
+
+def holder(timeout: float, client: hvac.Client | None = None) -> PrincipalData:
+    """Whose token this process holds, as Vault says: its entity, else its display name. Raises as `asked`."""
+    client = client or hvac.Client(timeout=timeout)
+    found = asked("vault", client.auth.token.lookup_self)["data"]
+    return PrincipalData(
+        subject=str(found.get("entity_id") or found.get("display_name") or ""),
+        issuer=ISSUER,
+        roles=frozenset(map(str, found.get("identity_policies") or ()))
+        | frozenset(map(str, found.get("policies") or ())),
+    )
