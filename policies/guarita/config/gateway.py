@@ -29,6 +29,32 @@ class AuditSection(Section, frozen=True, kw_only=True):
     interval: Annotated[float, Meta(ge=1, le=3600, description="Seconds between two summaries.")] = 10.0
 
 
+class MetricsSection(Section, frozen=True, kw_only=True):
+    """Metrics in Prometheus' format."""
+
+    path: (
+        Annotated[
+            str,
+            Meta(
+                pattern="^/[^?#\\s]*$",
+                max_length=256,
+                description="Where a service serves them; a route like others, which a rule must cover. [nowhere]",
+            ),
+        ]
+        | None
+    ) = None
+    port: (
+        Annotated[
+            int,
+            Meta(
+                ge=1, le=65535, description="Where `guarita gateway serve` serves them, to anybody. [nowhere]"
+            ),
+        ]
+        | None
+    ) = None
+    host: Annotated[str, Meta(min_length=1, description="The address of that port.")] = "127.0.0.1"
+
+
 class CertificateSection(Section, frozen=True, kw_only=True):
     """Where declared proxies hand on the client's certificate (RFC 8705)."""
 
@@ -77,6 +103,10 @@ class GatewaySection(Section, frozen=True, kw_only=True):
     redis: RedisSection | None = None
     limits: LimitsSection | None = None
     revocation: RevocationSection | None = None
+    metrics: Annotated[MetricsSection | None, Meta(description="Count and time decisions. [off]")] = None
+    tracing: Annotated[
+        bool, Meta(description="A span for each decision, by OpenTelemetry as the process has set it up.")
+    ] = False
 
     def __post_init__(self) -> None:
         for proxy in self.proxies:

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +17,7 @@ from guarita.config.gateway import AuditSection, GatewaySection
 from guarita.gateway.core import Gateway, Reporter, Silent
 from guarita.gateway.grant import Grant
 from guarita.gateway.interface import Authenticator, Principal, Request
+from guarita.gateway.metering import UNMEASURED, Measurable, Meter
 from guarita.gateway.oauth import certificates
 from guarita.gateway.oauth.build import token_parts
 from guarita.gateway.proxies import Proxies
@@ -69,6 +70,7 @@ def built(path: Path) -> Gateway:
 
         revocations = build_revocations(section.revocation, section.redis, folder, changed=withdrawn.tell)
     reporter = Silent() if section.audit is None else _Recorded(section.audit, path)
+    telling = _Telling(policy)
     gateway = Gateway(
         policy.policy,
         authenticators,
@@ -80,7 +82,7 @@ def built(path: Path) -> Gateway:
         proxies=_proxies(section),
         reporter=reporter,
         realm=section.realm,
-        refresh=_telling(policy),
+        refresh=telling.refreshed,
         starting=[
             *([revocations.start] if revocations else []),
             *(_warming(source.warm) for source in [*tokens.sources, *([login.source] if login else [])]),
@@ -93,11 +95,30 @@ def built(path: Path) -> Gateway:
         ],
     )
     withdrawn.gateway = gateway
+    sources = [*tokens.sources, *([login.source] if login else [])]
+    _observe(gateway, section, [telling, reporter, limits, revocations, *sources, *authenticators])
     if login is not None:
         gateway.login = login.endpoints(gateway)
     for source in tokens.sources:
         source.watch(gateway.forget)
     return gateway
+
+
+def _observe(gateway: Gateway, section: GatewaySection, parts: Iterable[object]) -> None:
+    """Spans and metrics, where they are asked for."""
+    if section.tracing:
+        from guarita.gateway.tracing import Tracing  # noqa: PLC0415  # only where it is asked for
+
+        gateway.tracing = Tracing()
+    if section.metrics is not None:
+        from guarita.gateway.metrics.serving import Served, meter  # noqa: PLC0415  # only where it is asked for
+
+        gateway.meter = meter()
+        if section.metrics.path is not None:
+            gateway.metrics = Served(section.metrics.path)
+        for part in parts:
+            if isinstance(part, Measurable):
+                part.meter = gateway.meter
 
 
 def _proxies(section: GatewaySection) -> Proxies:
@@ -117,20 +138,22 @@ def _proxies(section: GatewaySection) -> Proxies:
     )
 
 
-def _telling(file: PolicyFile) -> Callable[[], AccessPolicy]:
+class _Telling:
     """The policy as its file has it now; that a file is wrong is said once, and the old policy kept."""
-    told: str | None = None
 
-    def refreshed() -> AccessPolicy:
-        nonlocal told
-        found = file.reload_if_changed()
+    def __init__(self, file: PolicyFile) -> None:
+        self._file = file
+        self._told: str | None = None
+        self.meter: Meter = UNMEASURED
+
+    def refreshed(self) -> AccessPolicy:
+        found = self._file.reload_if_changed()
         said = found.error.message if found.error else None
-        if said != told and said is not None:
+        if said != self._told and said is not None:
             LOG.error("the old access policy is kept: %s", said)
-        told = said
+        self._told = said
+        self.meter.policy(right=said is None)
         return found.policy
-
-    return refreshed
 
 
 def _warming(warm: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
@@ -164,6 +187,7 @@ class _Recorded:
         self._path = path
         self._lock = threading.Lock()
         self._reporter: Reporter | None = None
+        self.meter: Meter = UNMEASURED
         self._open = contextlib.ExitStack()
         self._pid = 0
 
@@ -204,6 +228,7 @@ class _Recorded:
                 made = LedgerReporter(
                     ledger, when_unwritable=self._section.when_unwritable, interval=self._section.interval
                 )
+                made.meter = self.meter
                 self._open = contextlib.ExitStack()
                 self._open.callback(ledger.close)
                 self._open.callback(made.close)

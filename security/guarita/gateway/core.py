@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from guarita.gateway.grant import AccessDecision, AccessPolicy, Epoch, Grant
 from guarita.gateway.interface import ANONYMOUS, Authenticator, Headers, Principal, Request
+from guarita.gateway.metering import UNMEASURED, Meter
 from guarita.gateway.proxies import Proxies
 from guarita.gateway.refusal import ForbiddenError, RefusalError, TokenError, UndecidedError
 from guarita.policy.access.made import Made, made
 
 if TYPE_CHECKING:
     from guarita.gateway.asgi.types import Receive, Scope, Send
+    from guarita.gateway.metering import Outcome
+    from guarita.gateway.tracing import Tracing
 
 LOG = logging.getLogger("guarita.gateway")
 MAX_SEEN = 5.0
@@ -81,6 +84,17 @@ class Login(Protocol):
         """End what is under way."""
 
 
+class Metrics(Protocol):
+    """What is served at a path of the application, to whomever the access policy lets through."""
+
+    @property
+    def path(self) -> str:
+        """The path."""
+
+    def exposition(self) -> tuple[bytes, bytes]:
+        """Media type and text."""
+
+
 class Silent:
     """Reports to nobody: for tests, and where the caller declares it."""
 
@@ -144,6 +158,10 @@ class Gateway:
         self.reporter: Reporter = reporter or Silent()
         self._policy = policy
         self._authenticators = tuple(authenticators)
+        self.meter: Meter = UNMEASURED
+        self.tracing: Tracing | None = None
+        self.metrics: Metrics | None = None
+        """Where metrics are served, and what they are."""
         self.login: Login | None = None
         """Set by who builds it, since it needs this gateway."""
         self.metadata = metadata
@@ -219,6 +237,22 @@ class Gateway:
 
     async def admit(self, request: Request) -> Grant:
         """Let a request through, or raise RefusalError. Either is reported."""
+        began = time.perf_counter()
+        try:
+            if self.tracing is None:
+                grant = await self._admit(request)
+            else:
+                grant = await self.tracing(self._admit, request)
+        except RefusalError as refusal:
+            outcome: Outcome = "undecided" if isinstance(refusal, UndecidedError) else "refused"
+            took = time.perf_counter() - began
+            self.meter.decided(outcome, refusal.audit_code, refusal.rule, "", took)
+            raise
+        took = time.perf_counter() - began
+        self.meter.decided("granted", "", grant.rule, grant.principal.authenticator, took)
+        return grant
+
+    async def _admit(self, request: Request) -> Grant:
         await self.arrive(request)
         epoch = self.epoch
         principal, decision, kept, reusable = await self.confirm(request)
@@ -276,6 +310,7 @@ class Gateway:
                     decision.code, MESSAGES.get(decision.code, "the access policy does not allow it")
                 )
                 refusal.made = kept
+                refusal.rule = decision.rule
                 self.forbidden(refusal, principal, request.headers)
                 raise refusal
         except RefusalError as refusal:

@@ -20,6 +20,7 @@ import msgspec
 from guarita.audit import Ledger, LedgerError, Personal, events
 from guarita.gateway.grant import Grant
 from guarita.gateway.interface import Principal, Request
+from guarita.gateway.metering import UNMEASURED, Meter
 from guarita.gateway.refusal import RefusalError, UndecidedError
 from guarita.policy.access.made import Made
 
@@ -100,6 +101,7 @@ class LedgerReporter:
         """Decisions that were not told, since the last event that says so."""
         self.tally: Counter[Made] = Counter()
         """Ordinary grants by what they hung on, since the last summary."""
+        self.meter: Meter = UNMEASURED
         self._ledger = ledger
         self._deny = when_unwritable == "deny"
         self._interval = interval
@@ -189,6 +191,7 @@ class LedgerReporter:
         last = time.monotonic()
         while not self._closing.wait(min(0.1, self._interval)):
             self._drain()
+            self.meter.ledger(waiting=len(self._waiting), untold=0)
             if time.monotonic() - last >= self._interval and not self._batch:
                 last = time.monotonic()
                 self._write(self._summaries())
@@ -207,7 +210,9 @@ class LedgerReporter:
             try:
                 self._ledger.append_all(self._batch)
             except LedgerError:
+                self.meter.asked("ledger", answered=False)
                 return
+            self.meter.asked("ledger", answered=True)
             self._batch = []
 
     def _due(self) -> Iterator[events.Event]:
@@ -233,6 +238,7 @@ class LedgerReporter:
             counts = [decision["count"] for decision in decisions]
             yield _summary(now, "gateway.granted", {"decisions": decisions, "count": sum(counts)})
         if dropped:
+            self.meter.ledger(waiting=len(self._waiting), untold=dropped)
             yield _summary(now, "gateway.untold", {"count": dropped})
 
 

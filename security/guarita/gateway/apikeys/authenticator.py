@@ -13,6 +13,7 @@ from guarita.gateway.apikeys.hashing import Peppers
 from guarita.gateway.apikeys.interface import KeyRecord, KeyStore
 from guarita.gateway.apikeys.uses import LastUses
 from guarita.gateway.interface import Authenticator, Principal, Request
+from guarita.gateway.metering import Meter
 from guarita.gateway.refusal import RefusalError, TokenError
 
 ISSUER: Final = "api-key"
@@ -85,6 +86,15 @@ class ApiKeyAuthenticator(Authenticator):
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="guarita-apikeys")
         self._cache = RecordCache(store, seconds=cache_seconds, timeout=timeout, clock=clock, pool=self._pool)
         self._uses = LastUses(store, self._pool)
+
+    @property
+    def meter(self) -> Meter:
+        """Who is told of lookups, and of how the store does."""
+        return self._cache.meter
+
+    @meter.setter
+    def meter(self, meter: Meter) -> None:
+        self._cache.meter = meter
 
     async def authenticate(self, request: Request) -> Principal | None:
         """Who holds the key, or None where there is none.

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from guarita.gateway.apikeys.interface import KeyRecord, KeyStore, StoreError
+from guarita.gateway.metering import UNMEASURED, Meter
 
 SIZE: Final = 10_000
 """Records, and as many ids that are known to be none."""
@@ -50,6 +51,7 @@ class RecordCache:
         self._unknown: OrderedDict[str, _Entry] = OrderedDict()
         self._reading: dict[str, asyncio.Task[KeyRecord | None]] = {}
         self._failed = float("-inf")
+        self.meter: Meter = UNMEASURED
 
     async def get(self, key_id: str) -> KeyRecord | None:
         """The record, at most `seconds` old. Raises StoreError when it cannot be had in time."""
@@ -59,10 +61,13 @@ class RecordCache:
             if now - known[0] >= self._seconds / 2 and self._may_ask(key_id, now):
                 self._read(key_id)
             self._known.move_to_end(key_id)
+            self.meter.looked_up("api-keys", hit=True)
             return known[1]
         unknown = self._unknown.get(key_id)
         if unknown is not None and now - unknown[0] < min(self._seconds, UNKNOWN_SECONDS):
+            self.meter.looked_up("api-keys", hit=True)
             return None
+        self.meter.looked_up("api-keys", hit=False)
         reading = self._reading.get(key_id)
         if reading is None:
             if not self._may_ask(key_id, now):
@@ -71,6 +76,7 @@ class RecordCache:
         done, _ = await asyncio.wait({reading}, timeout=self._timeout)
         if not done:
             self._failed = self._clock()
+            self.meter.asked("api-keys", answered=False)
             raise StoreError(_PLACE, "no answer in time")
         return reading.result()
 
@@ -107,5 +113,9 @@ class RecordCache:
 
     def _ended(self, key_id: str, task: asyncio.Task[KeyRecord | None]) -> None:
         self._reading.pop(key_id, None)
-        if not task.cancelled() and task.exception() is not None:
+        if task.cancelled():
+            return
+        failed = task.exception() is not None
+        if failed:
             self._failed = self._clock()
+        self.meter.asked("api-keys", answered=not failed)

@@ -11,7 +11,7 @@ from guarita.gateway.asgi.coverage import uncovered
 from guarita.gateway.asgi.request import WATCHED, request_of
 from guarita.gateway.asgi.socket import guard
 from guarita.gateway.asgi.types import App, Message, Receive, Scope, Send
-from guarita.gateway.core import Gateway
+from guarita.gateway.core import Gateway, Metrics
 from guarita.gateway.grant import Grant
 from guarita.gateway.interface import ANONYMOUS
 from guarita.gateway.proxies import FORWARDED
@@ -48,8 +48,16 @@ class GatewayMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
         if kind == "http":
-            grant = self._quickly(scope) or await self._decided(scope, receive, send)
-            if grant is None:
+            grant = self._quickly(scope)
+            if grant is not None:
+                self._gateway.meter.remembered(grant.rule)
+            else:
+                grant = await self._decided(scope, receive, send)
+                if grant is None:
+                    return
+            metrics = self._gateway.metrics
+            if metrics is not None and scope["path"] == metrics.path:
+                await _expose(metrics, scope, send)
                 return
             scope[KEY] = grant
             scope[GATEWAY] = self._gateway
@@ -153,6 +161,17 @@ class GatewayMiddleware:
             for key in list(self._remembered)[: MAX_REMEMBERED // 4]:
                 del self._remembered[key]
         self._remembered[credential, scope["method"], raw_path, scope["path"]] = grant
+
+
+async def _expose(metrics: Metrics, scope: Scope, send: Send) -> None:
+    kind, text = metrics.exposition()
+    headers = [
+        (b"content-type", kind),
+        (b"content-length", b"%d" % len(text)),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": text if scope["method"] != "HEAD" else b""})
 
 
 def _adding(send: Send, headers: tuple[tuple[bytes, bytes], ...]) -> Send:

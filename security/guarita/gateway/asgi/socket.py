@@ -35,6 +35,7 @@ async def guard(app: App, gateway: Gateway, scope: Scope, receive: Receive, send
         await _refuse(refusal, gateway, scope, receive, send)
         return
     scope["guarita.grant"] = grant
+    gateway.meter.sockets(1)
     session = _Session(gateway, receive, send)
     application = asyncio.ensure_future(app(scope, session.receive, session.send))
     watching = asyncio.ensure_future(session.watch(grant, request))
@@ -48,6 +49,7 @@ async def guard(app: App, gateway: Gateway, scope: Scope, receive: Receive, send
     finally:
         for task in (application, watching):
             task.cancel()
+        gateway.meter.sockets(-1)
         await asyncio.gather(application, watching, return_exceptions=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import click
@@ -27,19 +28,26 @@ def serve(context: Context, host: str, port: int, uds: Path | None) -> ExitStatu
     except ModuleNotFoundError as error:
         raise MissingExtraError("gateway-serve", "uvicorn") from error
     from guarita.gateway.forward import ForwardAuth  # noqa: PLC0415
+    from guarita.gateway.metrics.serving import serving  # noqa: PLC0415
 
-    gateway = Gateway.from_file(context.config or Path(config.FILE_NAME))
+    file = context.config or Path(config.FILE_NAME)
+    gateway = Gateway.from_file(file)
+    metrics = config.load(file).gateway.metrics
     place = str(uds) if uds else f"{host}:{port}"
     context.note(f"answering on {place}: /nginx, /traefik, /envoy, /healthz")
-    uvicorn.run(
-        ForwardAuth(gateway),
-        host=host,
-        port=port,
-        uds=str(uds) if uds else None,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        # The peer's own address decides who may ask; what it says about clients is read by us.
-        proxy_headers=False,
-    )
+    with contextlib.ExitStack() as beside:
+        if metrics is not None and metrics.port is not None:
+            beside.enter_context(serving(metrics.host, metrics.port))
+            context.note(f"metrics on {metrics.host}:{metrics.port}")
+        uvicorn.run(
+            ForwardAuth(gateway),
+            host=host,
+            port=port,
+            uds=str(uds) if uds else None,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            # The peer's own address decides who may ask; what it says about clients is read by us.
+            proxy_headers=False,
+        )
     return ExitStatus.PASSED

@@ -13,6 +13,7 @@ from typing import Final
 from guarita.gateway.flight import Flight, SingleFlight
 from guarita.gateway.keys.jwks import MAX_SET, KeySet, KeySetError, parse_key_set
 from guarita.gateway.keys.store import KeySetFile, Stored
+from guarita.gateway.metering import UNMEASURED, Meter
 from guarita.gateway.outbound import Answer, Outbound, check_endpoint
 from guarita.gateway.refusal import RefusalError, UndecidedError
 from guarita.gateway.tokens.algorithms import ALGORITHMS
@@ -102,6 +103,7 @@ class KeySource:
         self._failure = ""
         self._fetches = 0
         self._watchers: tuple[Callable[[], None], ...] = ()
+        self.meter: Meter = UNMEASURED
 
     def current(self) -> KeySet | None:
         """The set, where nothing needs to be done about it: neither waits nor asks."""
@@ -210,6 +212,7 @@ class KeySource:
         with self._lock:
             self._failure = reason
             self._not_before = self._clock() + self._bounds.failure_cooldown
+        self.meter.keys(self.status(), renewed=False)
 
     def _succeeded(self, keys: KeySet, answer: Answer) -> None:
         if self._failure:
@@ -221,6 +224,7 @@ class KeySource:
             self._failure = ""
             self._fetched = self._clock()
             self._due = self._fetched + term
+        self.meter.keys(self.status(), renewed=True)
         still = [entry.key for entry in keys.keys]
         if before is not None and any(entry.key not in still for entry in before.keys):
             for withdrawn in self._watchers:

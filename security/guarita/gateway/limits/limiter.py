@@ -17,6 +17,7 @@ from guarita.gateway.limits.headers import headers
 from guarita.gateway.limits.holders import holder
 from guarita.gateway.limits.interface import Counter, GoneError, Quota
 from guarita.gateway.limits.refusal import Headers, LimitError, LimitUndecidedError
+from guarita.gateway.metering import UNMEASURED, Meter
 
 
 class Limits:
@@ -43,6 +44,7 @@ class Limits:
         self._fallback = fallback or LocalCounter()
         self._routes = tuple(routes)
         self._roles = roles
+        self.meter: Meter = UNMEASURED
         self._items = {
             rule.name: RateLimitItemPerSecond(rule.quota, rule.window, namespace=rule.name)
             for rule in section.rules
@@ -84,14 +86,18 @@ class Limits:
         try:
             counts = await self._counter.hit(quotas)
         except GoneError:
+            self.meter.asked("limits", answered=False)
             if self._section.when_gone == "deny":
                 raise LimitUndecidedError from None
             if self._section.when_gone == "allow":
                 return ()
             counts = await self._fallback.hit(quotas)
+        else:
+            self.meter.asked("limits", answered=True)
         told = headers(rules, counts)
         for rule, count in zip(rules, counts, strict=True):
             if not count.allowed:
+                self.meter.limited(rule.name)
                 raise LimitError(rule.name, told)
         return told
 

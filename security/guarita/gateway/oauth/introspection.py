@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 from guarita.errors import UsageError
 from guarita.gateway.flight import SingleFlight
 from guarita.gateway.interface import Principal, Request
+from guarita.gateway.metering import UNMEASURED, Meter
 from guarita.gateway.oauth.base import TokenAuthenticator
 from guarita.gateway.oauth.binding import Binding
 from guarita.gateway.oauth.challenges import Challenger
@@ -114,6 +115,7 @@ class IntrospectionAuthenticator(TokenAuthenticator):
         self._refused = _Table(min(size, 2_000))
         self._flights: SingleFlight[_Verdict] = SingleFlight(bound=3 * outbound.timeout + 1)
         self._not_before = 0.0
+        self.meter: Meter = UNMEASURED
 
     @property
     def expected(self) -> Expectation:
@@ -146,6 +148,7 @@ class IntrospectionAuthenticator(TokenAuthenticator):
         key = hashlib.sha256(token).digest()
         now = self._clock()
         verdict = self._active.get(key, now) or self._refused.get(key, now)
+        self.meter.looked_up("introspection", hit=verdict is not None)
         if verdict is None:
             verdict = await self._ask(key, token)
         if verdict.principal is None:
@@ -174,11 +177,13 @@ class IntrospectionAuthenticator(TokenAuthenticator):
         except (RefusalError, UsageError) as error:
             if getattr(error, "answered", None) not in _OF_THE_TOKEN:
                 self._not_before = self._clock() + self._bounds.failure_cooldown
+                self.meter.asked("introspection", answered=False)
                 raise UndecidedError(
                     "introspection.unavailable", f"the token's introspection: {error.message}"
                 ) from error
             # Otherwise whoever finds a token that the issuer stumbles over keeps everybody else's from being asked about.
             verdict = self._stumbled(error.message)
+        self.meter.asked("introspection", answered=True)
         (self._refused if verdict.principal is None else self._active).put(key, verdict, self._clock())
         return verdict
 

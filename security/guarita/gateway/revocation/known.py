@@ -21,6 +21,9 @@ class Known:
         self._max = max_known
         self.full = False
 
+    def __len__(self) -> int:
+        return len(self._by_identity)
+
     def add(self, one: Revocation) -> bool:
         """Whether this is news."""
         known = self._by_identity.get(one.identity)

@@ -12,6 +12,7 @@ from typing import Literal
 from guarita.config.gateway_limits import RedisSection, RevocationSection
 from guarita.errors import MissingExtraError, UsageError
 from guarita.gateway.interface import Principal, Request
+from guarita.gateway.metering import UNMEASURED, Meter
 from guarita.gateway.refusal import TokenError, UndecidedError
 from guarita.gateway.revocation.interface import Feed, FeedGoneError, Revocation
 from guarita.gateway.revocation.known import Known
@@ -57,6 +58,7 @@ class Revocations:
         self._untold = False
         self._fresh = float("-inf")
         self._task: asyncio.Task[None] | None = None
+        self.meter: Meter = UNMEASURED
 
     async def start(self) -> None:
         """Ask the feed once, and from then on again and again."""
@@ -112,7 +114,11 @@ class Revocations:
         if self._feed is None:
             return
         asked = self._clock()
-        news = await self._feed.news()
+        try:
+            news = await self._feed.news()
+        except FeedGoneError:
+            self.meter.asked("revocation", answered=False)
+            raise
         self._take(news.revocations)
         self._known.forget(self._now())
         self._untold = self._untold or news.lost
@@ -120,6 +126,8 @@ class Revocations:
             await self._feed.publish(self._known.all(), self._now())
             self._untold = False
         self._fresh = asked
+        self.meter.asked("revocation", answered=True)
+        self.meter.revocations(len(self._known))
 
     async def aclose(self) -> None:
         """Stop asking."""

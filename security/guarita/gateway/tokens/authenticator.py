@@ -13,6 +13,7 @@ from typing import Any, Final
 from guarita.gateway.interface import Principal, Request
 from guarita.gateway.keys.jwks import KeyEntry, KeySet
 from guarita.gateway.keys.source import KeySource
+from guarita.gateway.metering import UNMEASURED, Meter
 from guarita.gateway.oauth.base import TokenAuthenticator
 from guarita.gateway.oauth.binding import Binding
 from guarita.gateway.oauth.challenges import Challenger
@@ -75,6 +76,7 @@ class JwtAuthenticator(TokenAuthenticator):
         self._size = size
         self._now = now
         self._cache: dict[bytes, _Verified] = {}
+        self.meter: Meter = UNMEASURED
         self._lock = threading.Lock()
 
     @property
@@ -93,8 +95,11 @@ class JwtAuthenticator(TokenAuthenticator):
         if known is None or known.until <= self._now() or not await self._still_signed(token, known):
             if token.count(b".") != 2 and self._opaque_elsewhere:  # noqa: PLR2004  # RFC 7515 section 7.1
                 return None
+            self.meter.looked_up("tokens", hit=False)
             known = await self._verify(token)
             self._remember(token, known)
+        else:
+            self.meter.looked_up("tokens", hit=True)
         if not (known.plain and brought.scheme == BEARER):
             await self._binding.check(brought, known.confirmation, request)
         return known.principal

@@ -1,0 +1,1 @@
+"""Metrics in Prometheus' format, where guarita.yaml asks for them. Loaded only then."""
