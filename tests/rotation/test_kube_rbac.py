@@ -29,6 +29,7 @@ def everything(kube, cluster):
     assert {consumer.kind for consumer in found} == {
         "ServiceAccount", "Ingress", "Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job",
     }  # fmt: skip
+    cluster.prune(delivery, ["r1"], kube.fences.next("r1"))
     for rotation in ("r1", None):
         for consumer in found:
             if rotation:

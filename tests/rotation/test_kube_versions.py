@@ -144,6 +144,51 @@ def test_a_version_that_was_made_anew_since_it_was_listed_is_not_deleted(kube):
     assert kube.secret_names() == ["db-r1"]
 
 
+def value(kube, name="db"):
+    return base64.b64decode(kube.read("secrets", name)["data"]["password"]).decode()
+
+
+def test_the_plain_secret_holds_what_is_in_force_once_there_is_no_way_back(kube):
+    kube.apply(secret(kube.namespace, "db", password="old"))
+    kube.cluster.store(kube.delivery, "r1", {"password": "one"}, kube.fences.next())
+    kube.cluster.store(kube.delivery, "r2", {"password": "two"}, kube.fences.next())
+    kube.cluster.prune(kube.delivery, ["r1", "r2"], kube.fences.next())
+    assert value(kube) == "old", "it is not certain which is in force"
+    kube.cluster.prune(kube.delivery, ["r1"], kube.fences.next("r1"))
+    assert value(kube) == "one"
+    assert kube.secret_names() == ["db", "db-r1"]
+    assert kube.cluster.check(kube.delivery) == []
+    version = kube.read("secrets", "db")["metadata"]["resourceVersion"]
+    kube.cluster.prune(kube.delivery, ["r1"], kube.fences.next("r1"))
+    assert kube.read("secrets", "db")["metadata"]["resourceVersion"] == version
+    kube.cluster.store(kube.delivery, "r3", {"password": "three"}, kube.fences.next("r3"))
+    with pytest.raises(FencedOutError):
+        kube.cluster.prune(kube.delivery, ["r3"], kubeing.fence_of("db", "r3", 2))
+    assert value(kube) == "one"
+
+
+@pytest.mark.parametrize("change", [{"immutable": True}, {"type": "other"}, {"owner": True}])
+def test_a_plain_secret_that_is_somebody_elses_is_left_alone(kube, change):
+    owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "operator", "controller": True}
+    (config,) = kube.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "operator", "namespace": kube.namespace},
+        }
+    )
+    plain = {
+        **secret(kube.namespace, "db", password="old"),
+        **{k: v for k, v in change.items() if k != "owner"},
+    }
+    if "owner" in change:
+        plain["metadata"]["ownerReferences"] = [{**owner, "uid": config["metadata"]["uid"]}]
+    kube.apply(plain)
+    kube.cluster.store(kube.delivery, "r1", {"password": "one"}, kube.fences.next())
+    kube.cluster.prune(kube.delivery, ["r1"], kube.fences.next())
+    assert value(kube) == "old"
+
+
 def test_no_value_travels_where_only_names_are_asked_for(kube):
     if kube.server.real:
         pytest.skip("answers of a real control plane are not kept")

@@ -1,5 +1,6 @@
 """A shop whose pods log in to PostgreSQL with the Secret that they were started with, and a rotation of that login."""
 
+import base64
 import contextlib
 import threading
 import time
@@ -179,6 +180,10 @@ class Shop:
         there = {pod.rotation for pod in self.kube.cluster.pods(self.kube.delivery)}
         assert there == {None if current is None or current.rotation == "adopted" else current.rotation}
         names = set(self.kube.secret_names())
+        plain = self.kube.read("secrets", "db")["data"]
+        if entry is not None:
+            held = {name: base64.b64decode(plain[name]).decode() for name in ("username", "password")}
+            assert held == published, "a chart that puts the plain name back brings what works"
         assert names <= {"db", *(f"db-{one}" for one in there if one)}
         (other,) = set(self.users) - {published["username"]}
         with psycopg.connect(self.server.url()) as admin:

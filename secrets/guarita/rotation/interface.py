@@ -287,7 +287,10 @@ class Cluster(Protocol):
         ...
 
     def prune(self, delivery: Delivery, keep: Collection[str], fence: Fence) -> Sequence[str]:
-        """Delete versions of ours that no template and no pod refers to and that are not in `keep`; says which."""
+        """Delete versions of ours that no template and no pod refers to and that are not in `keep`; says which.
+
+        Where `keep` is one rotation, the plain Secret gets its values: nothing leads back to what it held.
+        """
         ...
 
     def acquire(self, holder: str, seconds: float) -> str | None:

@@ -11,6 +11,7 @@ from guarita.rotation.interface import Consumer, Delivery, Fence, PodState, Prob
 from guarita.rotation.kube import lease, rollouts, versions
 from guarita.rotation.kube.api import Api
 from guarita.rotation.kube.canary import try_canary, withdraw
+from guarita.rotation.kube.names import ROTATION
 from guarita.rotation.kube.obstacles import obstacle, problems
 from guarita.rotation.kube.rights import lacking
 from guarita.rotation.kube.snapshot import Snapshot
@@ -248,7 +249,8 @@ class KubeCluster:
                     hint=f"it goes on writing the plain name, which nobody takes after a rotation: remove that {owner['kind']}",
                     hinders=False,
                 )
-        if not used:
+        notes = metadata.get("annotations") or {} if isinstance(metadata, dict) else {}
+        if not used and ROTATION not in notes:
             yield Problem(
                 code="kube.plain-left",
                 message=f"{where}: nothing refers to it any more, and it holds a value from before",

@@ -188,7 +188,7 @@ def _managed(workload: Workload) -> Iterator[Problem]:
         release = marks.get("meta.helm.sh/release-name", "?")
         yield Problem(
             code="kube.helm",
-            message=f"{workload}: is of the Helm release {release}; an upgrade puts the Secret's name back",
-            hint="run `guarita rotate run` after an upgrade, or let the chart look up the name",
+            message=f"{workload}: is of the Helm release {release}; an upgrade puts the Secret's name back, and restarts it",
+            hint="the plain Secret holds the value in force too; in the middle of a rotation it is drift, and rolled back",
             hinders=False,
         )

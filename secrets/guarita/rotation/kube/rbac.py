@@ -11,8 +11,8 @@ Rule = dict[str, Any]
 def delivery_rules(*, restart: bool = True) -> Sequence[Rule]:
     """The rules of a Role in a namespace that Secrets are delivered to."""
     rules = [
-        # Its versions are made, compared after a lost answer, found by their labels, and pruned.
-        _rule("", ["secrets"], ["create", "get", "list", "delete"]),
+        # Versions are made, compared after a lost answer, found by their labels, and pruned; the plain one is refreshed.
+        _rule("", ["secrets"], ["create", "get", "list", "patch", "delete"]),
         # Whatever may refer to a version is looked up before one is pruned.
         _rule("", ["serviceaccounts"], ["list"]),
         _rule("", ["pods"], ["list", "delete"]),

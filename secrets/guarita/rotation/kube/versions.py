@@ -11,7 +11,7 @@ from typing import Any
 from guarita.rotation.errors import DriftError, FencedOutError
 from guarita.rotation.interface import Delivery, Fence
 from guarita.rotation.kube.api import AmbiguousError, Api, ConflictError, ExistsError, Object
-from guarita.rotation.kube.change import seen_token
+from guarita.rotation.kube.change import Operation, change, put, seen_token
 from guarita.rotation.kube.names import (
     CANARY,
     DELIVERY,
@@ -34,6 +34,7 @@ from guarita.rotation.kube.workloads import (
     STATEFULSET,
     Versions,
     Workload,
+    controller,
     finished,
 )
 
@@ -96,11 +97,17 @@ def _canonical(secret: Object) -> bytes:
 def prune(api: Api, delivery: Delivery, keep: Collection[str], fence: Fence) -> Sequence[str]:
     """Delete versions of ours that nothing refers to and that are not in `keep`; gives their names.
 
+    The plain Secret gets what is in force, if that is one rotation.
+
     Canaries of other rotations go too. What is in use is looked up after what is there: a version that is newer than
     that list is never deleted.
     """
     before = Snapshot(api, delivery.namespace)
     there = before.versions_there(delivery)
+    for rotation in set(keep) & set(there) if len(keep) == 1 else ():
+        plain = before.secret(delivery.name)
+        if plain is not None and (plain["metadata"].get("annotations") or {}).get(ROTATION) != rotation:
+            refresh(api, delivery, rotation, fence)
     gone = _prune_canaries(api, delivery, keep, before, fence)
     idle = {rotation: secret for rotation, secret in there.items() if rotation not in keep}
     if not idle:
@@ -121,6 +128,28 @@ def prune(api: Api, delivery: Delivery, keep: Collection[str], fence: Fence) -> 
             continue  # another one of its name by now: the next run judges it
         gone.append(f"Secret {delivery.namespace}/{metadata['name']}")
     return gone
+
+
+def refresh(api: Api, delivery: Delivery, rotation: str, fence: Fence) -> None:
+    """Give the plain Secret the values of the version in force, once there is no way back to what it held.
+
+    Nothing of ours refers to it then; a chart or a repository that puts the plain name back, or a new workload, starts
+    with what works. One that is immutable, of another type, or kept by a controller is left alone.
+    """
+    path = SECRET.path(delivery.namespace, delivery.name)
+    plain = api.get(path)
+    version = api.get(SECRET.path(delivery.namespace, version_name(delivery, rotation)))
+    if plain is None or version is None or plain.get("immutable") or controller(plain) is not None:
+        return
+    wanted = version.get("data") or {}
+
+    def decide(there: Object) -> Sequence[Operation]:
+        if there.get("type") != version.get("type") or there.get("data") == wanted:
+            return []
+        return [put(("data",), wanted), put(("metadata", "annotations", ROTATION), rotation)]
+
+    if decide(plain):
+        change(api, path, f"Secret {delivery.namespace}/{delivery.name}", fence, decide)
 
 
 def is_canary(pod: Workload) -> bool:
