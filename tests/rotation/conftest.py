@@ -88,6 +88,14 @@ def trap():
     return meddling.Trap()
 
 
+@pytest.fixture(scope="session")
+def raft(tmp_path_factory):
+    """An OpenBao server with raft storage. Who seals or kills it brings it back."""
+    server = servers.RaftBao(tmp_path_factory.mktemp("raft"))
+    yield server
+    server.kill()
+
+
 @pytest.fixture
 def cases(bao, nursery, trap, tmp_path, request):
     """Makes a Case of a bench: `cases(KvBench)`. Every server is reached through a relay with the trap."""

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-import servers
 from enginebenches import KvBench, PostgresBench
 
 from guarita.rotation.journal import Phase
@@ -52,13 +51,6 @@ def test_a_runner_respects_the_claim_of_another_and_resume_waits_for_it(cases):
     assert runner.wait() == 3
     case.settled()
     assert case.entry.last == last
-
-
-@pytest.fixture(scope="module")
-def raft(tmp_path_factory):
-    server = servers.RaftBao(tmp_path_factory.mktemp("raft"))
-    yield server
-    server.kill()
 
 
 def sealed(raft):
