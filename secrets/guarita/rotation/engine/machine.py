@@ -14,12 +14,13 @@ from guarita.rotation.engine.backward import next_undo
 from guarita.rotation.engine.delivering import sweep
 from guarita.rotation.engine.forward import DISABLE, STAGE, Step, next_step
 from guarita.rotation.errors import (
+    FencedOutError,
     NotYetError,
     PermanentError,
     StillInUseError,
     TransientError,
 )
-from guarita.rotation.interface import Proof
+from guarita.rotation.interface import Fence, Proof
 from guarita.rotation.journal import Entry, Outcome, Phase, Reason, Work
 from guarita.rotation.record import phase_event
 from guarita.rotation.spans import span
@@ -178,11 +179,25 @@ class Machine:
             if step is DISABLE:
                 self._climb_back(error)
             raise
+        except FencedOutError as error:
+            raise self._overtaken(error, fence) from None
         except PermanentError as error:
             fence.hold()  # what a runner that was overtaken finds is another's doing, and no reason to turn round
             self._failed(error)
             return
         self._done(job.work, step, proofs)
+
+    def _overtaken(self, error: FencedOutError, fence: Fence) -> GuaritaError:
+        """Why a target refuses this fence: another runner has gone on, or the journal is older than the target."""
+        try:
+            fence.hold()
+        except FencedOutError as overtaken:
+            return overtaken
+        return PermanentError(
+            "rotation.journal-behind",
+            f"{self.name}: the target has seen later steps than the journal tells of ({error.message})",
+            hint="Vault was put back from a backup, or the journal's metadata was deleted: see docs/rotation.md",
+        )
 
     def _gate(self, job: Job, step: Step) -> None:
         """Raise NotYetError until the step may be taken."""
