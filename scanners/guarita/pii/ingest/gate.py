@@ -91,14 +91,14 @@ class IngestGate:
             self._parts.readers.close()
 
     @classmethod
-    def from_file(cls, path: Path, *, ledger: str | None = None) -> Self:
+    def from_file(cls, path: Path | str, *, ledger: str | None = None) -> Self:
         """The gate that a guarita.yaml describes, with the ledger that it names; `none` for no record.
 
         Raises UsageError, with the place of what is wrong, and LedgerError.
         """
         from guarita.pii.ingest.build import parts_of  # noqa: PLC0415  # it opens what a gate of one's own may not need
 
-        section, options = parts_of(path, ledger=ledger)
+        section, options = parts_of(Path(path), ledger=ledger)
         return cls(section, **options)
 
     def check(
