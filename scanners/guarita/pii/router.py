@@ -31,16 +31,12 @@ def router(gate: IngestGate, *, tenant: Tenant = lambda _: "") -> APIRouter:
     limit = gate.section.reading.document_mib << 20
 
     @made.post("/check")
-    async def check(
-        request: Request, name: Annotated[str, Query(max_length=512)] = "body.txt"
-    ) -> Response:
+    async def check(request: Request, name: Annotated[str, Query(max_length=512)] = "body.txt") -> Response:
         """Say what the policy makes of a document."""
         return await _answered(request, name, redact=False)
 
     @made.post("/redact")
-    async def redact(
-        request: Request, name: Annotated[str, Query(max_length=512)] = "body.txt"
-    ) -> Response:
+    async def redact(request: Request, name: Annotated[str, Query(max_length=512)] = "body.txt") -> Response:
         """Give the document without what the policy wants out of it; 422 where it may not go on."""
         return await _answered(request, name, redact=True)
 

@@ -14,7 +14,7 @@ from xml.parsers import expat  # vetted by whoever read its text
 
 from guarita.pii.documents import xmltext
 from guarita.pii.documents.archive import Archive
-from guarita.pii.documents.interface import Limits
+from guarita.pii.documents.interface import Limits, damaged
 from guarita.pii.documents.ooxml import PartHandler
 from guarita.pii.documents.package import Part, part_kind
 from guarita.pii.redaction.cutting import KEEP, Rule, Rules, cuts
@@ -191,7 +191,10 @@ def relations(raw: bytes) -> list[Relation]:
             found.append(Relation(attributes))
 
     parser.StartElementHandler = start
-    parser.Parse(utf8(raw), True)
+    try:
+        parser.Parse(utf8(raw), True)
+    except expat.ExpatError as error:
+        raise damaged(f"relationships are no XML (line {error.lineno})") from None
     return found
 
 
