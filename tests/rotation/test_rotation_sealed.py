@@ -7,6 +7,7 @@ import io
 import json
 import os
 import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 
@@ -531,3 +532,13 @@ def test_a_certificate_is_judged_at_the_time_that_is_given(key):
     late = sealing.NOW + dt.timedelta(days=4000)
     with pytest.raises(GuaritaError):
         sealed.read_certificate(key.certificate, "c", late)
+
+
+def test_sealing_needs_no_extra():
+    code = (
+        "import sys, guarita.rotation.sealed.cli_seal, guarita.rotation.sealed.cli_unseal;"
+        "print(*{name.split('.')[0] for name in sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+    extras = {"hvac", "kubernetes", "prometheus_client", "psycopg", "redis", "requests", "urllib3"}
+    assert extras.isdisjoint(done.stdout.split())
