@@ -1,11 +1,11 @@
 """A real control plane from a folder with etcd, kube-apiserver and kube-controller-manager, as envtest lays it out."""
 
 import contextlib
+import http.client
 import os
 import signal
 import ssl
 import subprocess
-import urllib.request
 
 import servers
 from cryptography.hazmat.primitives import serialization
@@ -71,7 +71,7 @@ class ControlPlane:
             "--listen-client-urls", f"http://127.0.0.1:{self.etcd}", "--advertise-client-urls", f"http://127.0.0.1:{self.etcd}",
             "--listen-peer-urls", f"http://127.0.0.1:{peer}",
         )  # fmt: skip
-        servers.wait_until(lambda: _answers(f"http://127.0.0.1:{self.etcd}/health"), process, log=log)
+        servers.wait_until(lambda: _answers(self.etcd, "/health"), process, log=log)
 
     def _apiserver(self, private):
         certificate, key = self.authority.issue("apiserver")
@@ -84,9 +84,7 @@ class ControlPlane:
             "--allow-privileged=true", "--profiling=false",
         )  # fmt: skip
         context = ssl.create_default_context(cafile=self.authority.folder / "ca.crt")
-        servers.wait_until(
-            lambda: _answers(f"https://127.0.0.1:{self.port}/readyz", context), process, log=log
-        )
+        servers.wait_until(lambda: _answers(self.port, "/readyz", context), process, log=log)
 
     def _manager(self, private):
         config = self.folder / "manager.yaml"
@@ -111,9 +109,16 @@ class ControlPlane:
             process.wait()
 
 
-def _answers(url, context=None):
+def _answers(port, path, context=None):
+    connection = (
+        http.client.HTTPSConnection("127.0.0.1", port, timeout=2, context=context)
+        if context
+        else http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    )
     try:
-        with urllib.request.urlopen(url, timeout=2, context=context) as answer:
-            return answer.status == 200
-    except OSError:
+        connection.request("GET", path)
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
         return False
+    finally:
+        connection.close()
