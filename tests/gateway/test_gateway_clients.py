@@ -134,12 +134,14 @@ def test_one_that_has_ended_is_not_sent(search, provider):
 
 
 def test_an_outage_is_told_at_once_and_ends_by_itself(tmp_path, provider):
-    search = clients(tmp_path, provider.issuer, timeout=0.2)["search"]
+    search = clients(tmp_path, provider.issuer)["search"]
+    outbound = search._cache._endpoint._outbound
 
     async def work():
         clock = Time(search)
         for fault in ("500", "hang", "not-json", "huge", "redirect", "empty"):
             provider.fault, provider.faulty = fault, frozenset({"/token"})
+            outbound.timeout = 0.2 if fault == "hang" else 5
             before = provider.requests["/token"]
             for _ in range(5):
                 with pytest.raises(TokenUnavailableError) as caught:

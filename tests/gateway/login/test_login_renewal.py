@@ -139,8 +139,9 @@ def test_a_renewal_that_is_about_another_login(portal, clock, provider, claims):
 
 @pytest.mark.parametrize("fault", ["500", "hang", "not-json", "huge", "invalid_client"])
 def test_a_provider_out_of_reach_is_waited_for_as_long_as_declared(tmp_path, provider, fault):
-    path = portals.configured(tmp_path, provider, timeout=0.2, session={"outage_seconds": 300})
+    path = portals.configured(tmp_path, provider, session={"outage_seconds": 300})
     portal = portals.Portal(path, provider)
+    outbound = portal.gateway.login._provider._outbound
     with portal.client:
         clock = Time(portal)
         portal.log_in()
@@ -148,6 +149,7 @@ def test_a_provider_out_of_reach_is_waited_for_as_long_as_declared(tmp_path, pro
             provider.client = ("portal", "rotated")
         else:
             provider.fault, provider.faulty = fault, frozenset({"/token"})
+            outbound.timeout = 0.2 if fault == "hang" else outbound.timeout
         for clock.ahead in (250, 301, 599):
             assert portal.me().status_code == 200
         clock.ahead = 601
@@ -155,7 +157,7 @@ def test_a_provider_out_of_reach_is_waited_for_as_long_as_declared(tmp_path, pro
             answer = portal.me()
             assert (answer.status_code, answer.json()["code"]) == (503, "session.unavailable")
         assert portal.open("/me").status_code == 503, "logging in again would help nobody"
-        provider.fault, provider.client = None, ("portal", "secret+of/portal")
+        provider.fault, provider.client, outbound.timeout = None, ("portal", "secret+of/portal"), 5
         provider.release()
         clock.ahead += 6
         assert portal.me().status_code == 200
@@ -223,7 +225,7 @@ def test_a_provider_that_is_back_is_asked_at_once_by_whoever_waited(portal, cloc
 
 
 def on_redis(folder, provider, redis, *keys):
-    session = {"store": "redis", "keys": [{"file": key} for key in keys or ("key",)], "timeout_seconds": 0.5}
+    session = {"store": "redis", "keys": [{"file": key} for key in keys or ("key",)], "timeout_seconds": 5}
     return portals.configured(folder, provider, session=session, gateway={"redis": {"url": redis.url}})
 
 
@@ -323,6 +325,8 @@ def test_while_redis_is_gone_nobody_is_let_in_and_nobody_is_logged_out(shared, h
     first, _, redis = shared
     first.log_in()
     address = first.begin()
+    store = first.gateway.login._sessions._store
+    store._timeout = 0.5
     (redis.pause if how == "hanging" else redis.kill)()
     try:
         for answer in (first.me(), first.open("/me"), first.come_back(address),
@@ -336,6 +340,7 @@ def test_while_redis_is_gone_nobody_is_let_in_and_nobody_is_logged_out(shared, h
         redis.resume()
     if how == "killed":
         redis.start()
+    store._timeout = 5
     until(lambda: first.me().status_code != 503)
     assert first.me().status_code == (200 if how == "hanging" else 401)
     first.log_in()
@@ -351,8 +356,14 @@ def test_a_token_that_was_renewed_while_redis_was_gone_is_kept_when_it_is_back(s
 
     async def meanwhile(session):
         found = await renew(session)
+        sessions._store._timeout = 0.5
         redis.pause()
-        asyncio.get_running_loop().call_later(1.2, redis.resume)
+
+        def back():
+            redis.resume()
+            sessions._store._timeout = 5
+
+        asyncio.get_running_loop().call_later(1.2, back)
         return found
 
     sessions._provider.renew = meanwhile

@@ -243,9 +243,10 @@ def redis_of_all(tmp_path_factory):
 @pytest.mark.parametrize("how", ["killed", "hanging", "refusing"])
 def test_a_redis_that_is_gone_lets_nobody_in_and_holds_nobody_up(redis, how):
     async def work():
-        store = RedisSessionStore(RedisSection(url=redis.url), None, idle=60, timeout=0.3)
+        store = RedisSessionStore(RedisSection(url=redis.url), None, idle=60, timeout=5)
         store._circuit._clock = lambda: 0.0  # no second passes here
         await begun(store, 0, 0, issued=NOW)
+        store._timeout = 0.3
         if how == "hanging":
             redis.pause()
         else:
@@ -271,6 +272,7 @@ def test_a_redis_that_is_gone_lets_nobody_in_and_holds_nobody_up(redis, how):
             redis.resume()
         if how == "killed":
             redis.start()
+        store._timeout = 5
         if how != "refusing":
             store._circuit._clock = lambda: 9.0
             with contextlib.suppress(SessionsGoneError):
