@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import itertools
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
@@ -199,35 +200,39 @@ def _with_names(
 
     An address takes over what is part of one: a postal code, a house number that reads as a telephone.
     """
-    kept = list(patterns)
-    for span in spans:
-        if span.entity == ADDRESS:
-            kept = [
-                item
-                for item in kept
-                if not (span.start <= item.start and item.end <= span.end and item.entity in _ADDRESS_PARTS)
-            ]
-        kept += (
-            Detection(
-                entity=span.entity,
-                start=start,
-                end=end,
-                score=span.probability,
-                evidence=span.evidence,
-                recognizer="NameFinder",
-            )
-            for start, end in _free(span, kept)
-            if span.probability >= threshold and _WORD.search(text, start, end)
+    found = [span for span in spans if span.probability >= threshold]
+    addresses = [span for span in found if span.entity == ADDRESS]
+    ends = [span.end for span in addresses]
+
+    def taken_over(item: Detection) -> bool:
+        at = bisect.bisect_left(ends, item.end)
+        return item.entity in _ADDRESS_PARTS and at < len(addresses) and addresses[at].start <= item.start
+
+    kept = [item for item in patterns if not taken_over(item)]
+    starts = [item.start for item in kept]
+    named = [
+        Detection(
+            entity=span.entity,
+            start=start,
+            end=end,
+            score=span.probability,
+            evidence=span.evidence,
+            recognizer="NameFinder",
         )
-        kept.sort(key=lambda item: item.start)
-    return kept
+        for span in found
+        for start, end in _free(span, kept, max(0, bisect.bisect_right(starts, span.start) - 1))
+        if _WORD.search(text, start, end)
+    ]
+    return sorted((*kept, *named), key=lambda item: item.start)
 
 
-def _free(span: Span, kept: Sequence[Detection]) -> Iterator[tuple[int, int]]:
-    """The parts of a span that no detection holds."""
+def _free(span: Span, kept: Sequence[Detection], first: int) -> Iterator[tuple[int, int]]:
+    """The parts of a span that no detection holds; those before `first` end before it."""
     start = span.start
-    for item in kept:
-        if item.end <= start or item.start >= span.end:
+    for item in itertools.islice(kept, first, None):
+        if item.start >= span.end:
+            break
+        if item.end <= start:
             continue
         if item.start > start:
             yield start, item.start

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import re
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -31,12 +32,15 @@ _NAME: Final = re.compile(r"(?<![^\W_])[^\W\d_]+\.?(?:[ ][^\W\d_]+\.?){0,3}(?![^
 
 def echoes(text: str, spans: Sequence[Span], tagger: Tagger) -> list[Span]:
     """Names that follow from others and from e-mail addresses, where none is found yet."""
-    taken = [(span.start, span.end) for span in spans]
+    taken = sorted((span.start, span.end) for span in spans)
     found: list[Span] = []
     for candidate in (*_spelled(text), *_again(text, spans, tagger)):
-        if not any(start < candidate.end and candidate.start < end for start, end in taken):
+        place = (candidate.start, candidate.end)
+        at = bisect.bisect(taken, place)
+        before = at == 0 or taken[at - 1][1] <= candidate.start
+        if before and (at == len(taken) or candidate.end <= taken[at][0]):
             found.append(candidate)
-            taken.append((candidate.start, candidate.end))
+            taken.insert(at, place)
     return found
 
 

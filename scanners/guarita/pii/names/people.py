@@ -10,7 +10,7 @@ from guarita.pii.names import vocabulary
 from guarita.pii.names.tokens import Span, Stretch, line_of
 
 PERSON: Final = "PII_PERSON"
-SURE: Final = 0.5
+SURE: Final = 0.45
 GOES_ON: Final = 0.2
 """What a word needs to go on a name that has begun."""
 _PARTNERS: Final = re.compile(
