@@ -1,7 +1,7 @@
 """Trains the weights of `guarita.pii.names.tagger`. Usage: training/tagger.py SOURCES-FOLDER
 
-SOURCES-FOLDER holds the archives that `training/sources.txt` names, as `pip download` lays them. Takes about
-four minutes on one core and less than 2 GB. The seed is fixed, so the same sources give the same weights.
+SOURCES-FOLDER holds the archives that `training/sources.txt` names, as `pip download` lays them. Takes half
+a minute on one core and less than 2 GB. The seed is fixed, so the same sources give the same weights.
 """
 
 from __future__ import annotations
