@@ -2,13 +2,17 @@
 
 import asyncio
 import base64
+import contextlib
 import json
+import threading
+from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from starlette.testclient import TestClient
+from starlette.testclient import TestClient, WebSocketDenialResponse
 
+from guarita.audit import LedgerUnavailableError, open_ledger
 from guarita.gateway import GatewayMiddleware
 from guarita.gateway.core import Gateway
 from guarita.gateway.forward import ForwardAuth
@@ -20,6 +24,7 @@ from guarita.gateway.outbound import Outbound
 from guarita.gateway.paths import PathError, canonical
 from guarita.gateway.proxies import Proxies
 from guarita.gateway.refusal import RefusalError, UndecidedError
+from guarita.gateway.reporting import STRANGERS, LedgerReporter
 from guarita.gateway.testing import LocalIssuer
 from guarita.gateway.testing.signing import SigningKey
 
@@ -204,3 +209,87 @@ def test_a_token_that_its_issuer_stumbles_over_keeps_nobody_else_out(policy, stu
     codes, count = asyncio.run(asked())
     assert codes == ["introspection.unavailable", "introspection.unavailable", "granted"]
     assert count == 2, "the strange one is not asked about again at once"
+
+
+def test_strangers_from_many_addresses_keep_nobody_out_and_are_counted(policy, letters, tmp_path):
+    """Each new person in the ledger costs a key of his own; a subscriber has 2^64 addresses."""
+    with open_ledger(str(tmp_path / "ledger.db")) as ledger:
+        with LedgerReporter(ledger, when_unwritable="deny", interval=60) as reporter:
+            gateway = Gateway(policy, [letters], reporter=reporter)
+
+            async def flood():
+                codes = Counter()
+                for number in range(12_000):
+                    try:
+                        await gateway.admit(Request("GET", "/docs", (), client=f"2001:db8::{number:x}"))
+                    except RefusalError as refusal:
+                        codes[refusal.code] += 1
+                await gateway.admit(Request("GET", "/docs", ((b"authorization", b"Bearer ana docs:read"),)))
+                return codes
+
+            assert asyncio.run(flood()) == {"credential.missing": 12_000}
+        told = [json.loads(entry.body) for entry in ledger.entries()]
+    api = [event for event in told if event["class_uid"] == 6003]
+    singly = [event for event in api if event.get("status_code") == "credential.missing"]
+    counted = [
+        event["unmapped"]["guarita"] for event in api if event["api"]["operation"] == "gateway.refused-again"
+    ]
+    assert len(singly) == STRANGERS
+    assert len(singly) + sum(one["count"] for one in counted if one["code"] == "credential.missing") == 12_000
+    assert len(counted) <= 2
+
+
+@pytest.mark.parametrize(("choice", "code"), [("deny", "audit.unavailable"), ("drop", "")])
+def test_a_ledger_that_does_not_answer_holds_up_nobody_elses_request(tmp_path, monkeypatch, choice, code):
+    from guarita.gateway import build
+
+    answering, asked = threading.Event(), []
+
+    def slow(url, path):
+        asked.append(path)
+        answering.wait(60)
+        raise LedgerUnavailableError("audit.unavailable", "it does not answer")
+
+    monkeypatch.setattr(build, "open_configured", slow)
+    monkeypatch.setattr(build, "OPEN_AGAIN", 3600.0)
+    (tmp_path / "guarita.yaml").write_text(f"gateway: {{audit: {{when_unwritable: {choice}}}}}\n")
+    gateway = Gateway.from_file(tmp_path / "guarita.yaml")
+
+    async def both():
+        first = asyncio.ensure_future(gateway.admit(Request("GET", "/docs", ())))
+        await asyncio.sleep(0.05)
+        assert not first.done(), "the event loop goes on while it waits"
+        answering.set()
+        await asyncio.wait({first})
+        codes = []
+        for _ in range(3):
+            with pytest.raises(RefusalError) as refused:
+                await gateway.admit(Request("GET", "/docs", ()))
+            codes.append(refused.value.code)
+        return [first.exception().code, *codes]
+
+    missing = "credential.missing" if choice == "drop" else code
+    assert asyncio.run(both()) == [missing] * 4
+    assert len(asked) == 1, "it is left alone for a while"
+
+
+@pytest.mark.parametrize("kind", ["http", "socket", "forward"])
+def test_what_is_refused_before_it_means_anything_is_on_the_record(application, gateway, recorder, kind):
+    gateway.proxies = Proxies(["127.0.0.1"])
+    guarded = ForwardAuth(gateway) if kind == "forward" else GatewayMiddleware(application, gateway)
+    client = TestClient(guarded, client=("127.0.0.1", 1))
+    if kind == "forward":
+        client.get("/nginx", headers={"x-original-method": "GET", "x-original-uri": "/a/..%2f/b"})
+        wanted = "request.path"
+    elif kind == "http":
+        client.get("/docs", headers={**READ, "x-http-method-override": "DELETE"})
+        wanted = "request.override"
+    else:
+        headers = {**READ, "x_api_key": "1"}
+        with (
+            contextlib.suppress(WebSocketDenialResponse),
+            client.websocket_connect("/socket", headers=headers),
+        ):
+            pytest.fail("it was accepted")
+        wanted = "request.underscore-header"
+    assert recorder.refused_with == [(wanted, "", None)]

@@ -72,7 +72,7 @@ def test_decisions_are_counted_by_outcome_code_and_rule(application, gateway, me
         return found.get((name, ("code", code), ("outcome", outcome), ("rule", rule)))
 
     assert count("granted", "", "rule-1") == 2
-    assert count("refused", "credential.missing") == 1
+    assert count("refused", "credential.missing", "rule-1") == 1
     assert count("refused", "access.missing-permission", "rule-1") == 1
     assert count("refused", "token.revoked") == 1
     assert found["guarita_gateway_remembered_total", ("rule", "rule-1")] == 4
@@ -236,7 +236,7 @@ def test_the_server_serves_them_at_a_port_of_their_own(file):
                 time.sleep(0.1)
         status, text = ask(port, "/metrics", {})
         assert status == 200
-        key = (("code", "credential.missing"), ("outcome", "refused"), ("rule", ""))
+        key = (("code", "credential.missing"), ("outcome", "refused"), ("rule", "GET /docs/{id}"))
         assert read(text)["guarita_gateway_decisions_total", *key] == 1
         second = subprocess.run(
             [GUARITA, "gateway", "serve", "--config", file, "--port", str(free_port())],

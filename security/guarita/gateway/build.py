@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Literal
@@ -14,7 +15,7 @@ from typing import Literal
 from guarita import config
 from guarita.audit import LedgerError, open_configured
 from guarita.config.gateway import AuditSection, GatewaySection
-from guarita.gateway.core import Gateway, Reporter, Silent
+from guarita.gateway.core import Gateway, Silent
 from guarita.gateway.grant import Grant
 from guarita.gateway.interface import Authenticator, Principal, Request
 from guarita.gateway.metering import UNMEASURED, Measurable, Meter
@@ -26,6 +27,8 @@ from guarita.gateway.reporting import LedgerReporter, UnrecordedError
 from guarita.policy.access import AccessPolicy, PolicyFile
 
 LOG = logging.getLogger("guarita.gateway")
+OPEN_AGAIN = 2.0
+"""Seconds, after which a ledger that could not be opened is tried again."""
 
 
 def built(path: Path) -> Gateway:
@@ -84,6 +87,7 @@ def built(path: Path) -> Gateway:
         realm=section.realm,
         refresh=telling.refreshed,
         starting=[
+            *([reporter.start] if isinstance(reporter, _Recorded) else []),
             *([revocations.start] if revocations else []),
             *(_warming(source.warm) for source in [*tokens.sources, *([login.source] if login else [])]),
         ],
@@ -177,36 +181,55 @@ class _Withdrawn:
 
 
 class _Recorded:
-    """A reporter that opens the ledger when it is first needed, in the process that needs it.
+    """A reporter that opens the ledger when it is first needed, in the process that needs it, and never on an event loop.
 
-    Servers fork after the application is imported, and an open ledger does not survive that.
+    Servers fork after the application is imported, and an open ledger does not survive that. One on another machine may
+    take its time to answer, or not answer at all.
     """
 
     def __init__(self, section: AuditSection, path: Path) -> None:
         self._section = section
         self._path = path
-        self._lock = threading.Lock()
-        self._reporter: Reporter | None = None
+        self._opening = threading.Lock()
+        self._not_before = 0.0
+        self._reporter: LedgerReporter | None = None
         self.meter: Meter = UNMEASURED
         self._open = contextlib.ExitStack()
         self._pid = 0
+        self._untold = 0
+
+    async def start(self) -> None:
+        """Open the ledger, or find that it cannot be opened now."""
+        await asyncio.to_thread(self._try)
 
     def ready(self) -> None:
         """As a Reporter."""
-        self._opened().ready()
+        opened = self._opened()
+        if opened is not None:
+            opened.ready()
+        elif self._section.when_unwritable == "deny":
+            raise UnrecordedError
 
     def granted(self, grant: Grant, request: Request) -> None:
         """As a Reporter."""
-        self._opened().granted(grant, request)
+        if (opened := self._opened()) is not None:
+            opened.granted(grant, request)
+        else:
+            self._untold += 1
 
     def refused(self, refusal: RefusalError, request: Request, principal: Principal | None) -> None:
         """As a Reporter."""
-        if self._reporter is not None:
-            self._reporter.refused(refusal, request, principal)
+        if (opened := self._opened()) is not None:
+            opened.refused(refusal, request, principal)
+        else:
+            self._untold += 1
 
     def session(self, what: Literal["begun", "ended"], principal: Principal, request: Request) -> None:
         """As a Reporter."""
-        self._opened().session(what, principal, request)
+        if (opened := self._opened()) is not None:
+            opened.session(what, principal, request)
+        else:
+            self._untold += 1
 
     async def aclose(self) -> None:
         """Write what waits, and close the ledger, without holding the event loop."""
@@ -214,23 +237,37 @@ class _Recorded:
             await asyncio.to_thread(self._open.close)
         self._reporter = None
 
-    def _opened(self) -> Reporter:
+    def _opened(self) -> LedgerReporter | None:
+        """What is open in this process. Where nothing is, a thread tries now and then."""
         if self._reporter is not None and self._pid == os.getpid():
             return self._reporter
-        with self._lock:
+        if time.monotonic() >= self._not_before:
+            self._not_before = time.monotonic() + OPEN_AGAIN
+            threading.Thread(target=self._try, name="guarita-gateway-ledger", daemon=True).start()
+        return None
+
+    def _try(self) -> None:
+        if not self._opening.acquire(blocking=False):
+            return
+        try:
             if self._reporter is None or self._pid != os.getpid():
-                try:
-                    ledger = open_configured(None, self._path)
-                except LedgerError as error:
-                    if self._section.when_unwritable == "deny":
-                        raise UnrecordedError from error
-                    return Silent()  # asked again by the next decision
-                made = LedgerReporter(
-                    ledger, when_unwritable=self._section.when_unwritable, interval=self._section.interval
-                )
-                made.meter = self.meter
-                self._open = contextlib.ExitStack()
-                self._open.callback(ledger.close)
-                self._open.callback(made.close)
-                self._reporter, self._pid = made, os.getpid()
-        return self._reporter
+                self._make()
+        except LedgerError as error:
+            LOG.warning("the ledger cannot be opened: %s", error.message)
+            self.meter.asked("ledger", answered=False)
+        finally:
+            self._not_before = time.monotonic() + OPEN_AGAIN
+            self._opening.release()
+
+    def _make(self) -> None:
+        """Raises LedgerError."""
+        ledger = open_configured(None, self._path)
+        made = LedgerReporter(
+            ledger, when_unwritable=self._section.when_unwritable, interval=self._section.interval
+        )
+        made.meter = self.meter
+        made.dropped, self._untold = self._untold, 0
+        self._open = contextlib.ExitStack()
+        self._open.callback(ledger.close)
+        self._open.callback(made.close)
+        self._reporter, self._pid = made, os.getpid()

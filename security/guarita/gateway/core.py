@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -171,6 +172,7 @@ class Gateway:
         self._arriving = tuple(arriving)
         self._vetoes = tuple(vetoes)
         self._started = False
+        self._beginning: asyncio.Task[None] | None = None
         self._refresh = refresh
         self._refreshed = 0.0
         self._said: dict[str, float] = {}
@@ -217,18 +219,25 @@ class Gateway:
 
         What cannot be had now is had later, or refused.
         """
-        if not self._started:
-            self._started = True
-            for begin in self._starting:
-                await begin()
+        if self._started:
+            return
+        if self._beginning is None or self._beginning.get_loop() is not asyncio.get_running_loop():
+            self._beginning = asyncio.ensure_future(self._begin())
+        # Whoever comes meanwhile waits for it too, and none who goes away stops it for the others.
+        await asyncio.shield(self._beginning)
+
+    async def _begin(self) -> None:
+        for begin in self._starting:
+            await begin()
+        self._started = True
 
     async def arrive(self, request: Request) -> None:
         """Look at nothing but that somebody comes, and from where. Raises RefusalError, which is reported."""
         try:
-            self.reporter.ready()
-            self.refresh()
             if not self._started:
                 await self.start()
+            self.reporter.ready()
+            self.refresh()
             for arrive in self._arriving:
                 await arrive(request)
         except RefusalError as refusal:
@@ -246,7 +255,8 @@ class Gateway:
         except RefusalError as refusal:
             outcome: Outcome = "undecided" if isinstance(refusal, UndecidedError) else "refused"
             took = time.perf_counter() - began
-            self.meter.decided(outcome, refusal.audit_code, refusal.rule, "", took)
+            rule = refusal.made.rule if refusal.made else ""
+            self.meter.decided(outcome, refusal.audit_code, rule, "", took)
             raise
         took = time.perf_counter() - began
         self.meter.decided("granted", "", grant.rule, grant.principal.authenticator, took)
@@ -310,7 +320,6 @@ class Gateway:
                     decision.code, MESSAGES.get(decision.code, "the access policy does not allow it")
                 )
                 refusal.made = kept
-                refusal.rule = decision.rule
                 self.forbidden(refusal, principal, request.headers)
                 raise refusal
         except RefusalError as refusal:
@@ -335,6 +344,11 @@ class Gateway:
         for authenticator in self._authenticators:
             if authenticator.name == principal.authenticator:
                 authenticator.forbidden(refusal, headers)
+
+    def turned_away(self, refusal: RefusalError, method: str, client: str) -> None:
+        """Report a request that was refused before anybody could say what it means: by its path, or a header."""
+        self.meter.decided("refused", refusal.audit_code, "", "", 0.0)
+        self.report(refusal, Request(method if method.isupper() else "", "", (), client=client))
 
     def report(self, refusal: RefusalError, request: Request, principal: Principal | None = None) -> None:
         """Tell the record of a refusal, and the operator of what the caller is not told."""

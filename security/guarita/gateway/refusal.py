@@ -18,8 +18,6 @@ class RefusalError(GuaritaError):
     error = "invalid_token"
     headers: tuple[tuple[bytes, bytes], ...] = ()
     """For the response, where who raised it knows better than others: `WWW-Authenticate`, `DPoP-Nonce`."""
-    rule: str = ""
-    """The access rule that decided, where one did."""
     challenges = True
     """Whether a 401 or 403 comes with `WWW-Authenticate`: another credential would help."""
 

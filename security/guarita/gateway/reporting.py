@@ -35,6 +35,9 @@ SUMMARY_BYTES = 32_768
 """Of the kinds in one event."""
 LONGEST_PATH = 256
 """Characters of a path that is kept, sealed."""
+STRANGERS = 50
+"""Refusals of people who are not known that are events of their own between two summaries. Each new address costs a key of
+its own, and somebody may have 2^64 of them: what is beyond is counted by code and rule, without addresses."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Others do not tell refusals apart: anybody may invent them."""
 HTTP_OK = 200
@@ -108,7 +111,9 @@ class LedgerReporter:
         self._clock = clock
         self._waiting: deque[_Told] = deque()
         self._seen: dict[_Kind, float] = {}
+        self._strangers = 0
         self._repeated: Counter[_Kind] = Counter()
+        self._counting = threading.Lock()
         self._batch: list[events.Event] = []
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="guarita-gateway-audit", daemon=True)
@@ -166,26 +171,41 @@ class LedgerReporter:
         session: str = "",
         ended: bool = False,
     ) -> None:
+        known = principal or Principal(subject="")
+        told = _Told(
+            at=self._clock(),
+            allowed=status == HTTP_OK,
+            code=code,
+            status=status,
+            method=request.method,
+            made=made,
+            path=request.path if len(request.path) <= LONGEST_PATH else "",
+            subject=known.subject,
+            issuer=known.issuer,
+            client=request.client,
+            session=session,
+            ended=ended,
+        )
+        if not told.allowed and self._counted(told):
+            return
         if len(self._waiting) >= MAX_WAITING:
             self.dropped += 1
             return
-        known = principal or Principal(subject="")
-        self._waiting.append(
-            _Told(
-                at=self._clock(),
-                allowed=status == HTTP_OK,
-                code=code,
-                status=status,
-                method=request.method,
-                made=made,
-                path=request.path if len(request.path) <= LONGEST_PATH else "",
-                subject=known.subject,
-                issuer=known.issuer,
-                client=request.client,
-                session=session,
-                ended=ended,
-            )
-        )
+        self._waiting.append(told)
+
+    def _counted(self, told: _Told) -> bool:
+        """Whether a refusal is one of many: then it is counted, and takes no place among those that wait."""
+        kind = told.kind
+        with self._counting:
+            since = self._seen.get(kind)
+            if since is None and not told.subject and self._strangers >= STRANGERS:
+                kind = kind._replace(client="")
+            elif since is None or abs(told.at - since) >= self._interval:
+                self._seen[kind] = told.at
+                self._strangers += not told.subject
+                return False
+            self._repeated[kind] += 1
+            return True
 
     def _run(self) -> None:
         last = time.monotonic()
@@ -217,18 +237,14 @@ class LedgerReporter:
 
     def _due(self) -> Iterator[events.Event]:
         for _ in range(min(BATCH - len(self._batch), len(self._waiting))):
-            told = self._waiting.popleft()
-            since = self._seen.get(told.kind)
-            if not told.allowed and since is not None and told.at - since < self._interval:
-                self._repeated[told.kind] += 1
-                continue
-            self._seen[told.kind] = told.at
-            yield _event(told)
+            yield _event(self._waiting.popleft())
 
     def _summaries(self) -> Iterator[events.Event]:
         now = self._clock()
-        self._seen = {kind: at for kind, at in self._seen.items() if now - at < self._interval}
-        repeated, self._repeated = self._repeated, Counter()
+        with self._counting:
+            self._seen = {kind: at for kind, at in self._seen.items() if abs(now - at) < self._interval}
+            self._strangers = 0
+            repeated, self._repeated = self._repeated, Counter()
         granted, self.tally = self.tally, Counter()
         dropped, self.dropped = self.dropped, 0
         for kind, count in repeated.items():

@@ -8,7 +8,7 @@ from time import monotonic
 from guarita.errors import GuaritaError
 from guarita.gateway.asgi.answer import answer, invited
 from guarita.gateway.asgi.coverage import uncovered
-from guarita.gateway.asgi.request import WATCHED, request_of
+from guarita.gateway.asgi.request import WATCHED, peer_of, request_of
 from guarita.gateway.asgi.socket import guard
 from guarita.gateway.asgi.types import App, Message, Receive, Scope, Send
 from guarita.gateway.core import Gateway, Metrics
@@ -140,6 +140,8 @@ class GatewayMiddleware:
             request = request_of(scope, self._gateway.proxies)
             grant = await self._gateway.admit(request)
         except RefusalError as refusal:
+            if request is None:
+                self._gateway.turned_away(refusal, scope["method"], peer_of(scope))
             status, headers, body = invited(refusal, self._gateway, request) or answer(refusal, self._gateway)
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": body})

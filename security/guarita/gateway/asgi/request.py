@@ -57,7 +57,7 @@ def request_of(scope: Scope, proxies: Proxies) -> Request:
     if not method or not METHOD_SAFE.issuperset(method):
         raise HeaderError("request.method", "the method is none of HTTP's")
     path = _path(scope)
-    peer = (scope.get("client") or ("", 0))[0] or ""
+    peer = peer_of(scope)
     host = next((value.decode("latin-1") for name, value in headers if name == b"host"), "")
     origin = proxies.origin(headers, peer=peer, scheme=scope.get("scheme", "http"), host=host)
     tls = (scope.get("extensions") or {}).get("tls")
@@ -84,6 +84,11 @@ def _presented(tls: Mapping[str, Any]) -> str:
     from guarita.gateway.oauth.certificates import of_pem  # noqa: PLC0415  # heavy, and only where a client has one
 
     return of_pem(chain[0])
+
+
+def peer_of(scope: Scope) -> str:
+    """The address of whoever is connected; empty where there is none."""
+    return (scope.get("client") or ("", 0))[0] or ""
 
 
 def judge_headers(headers: Headers) -> None:

@@ -7,7 +7,7 @@ import contextlib
 from dataclasses import replace
 
 from guarita.gateway.asgi.answer import answer
-from guarita.gateway.asgi.request import request_of
+from guarita.gateway.asgi.request import peer_of, request_of
 from guarita.gateway.asgi.types import App, Message, Receive, Scope, Send
 from guarita.gateway.core import Gateway
 from guarita.gateway.grant import Grant
@@ -28,10 +28,13 @@ async def guard(app: App, gateway: Gateway, scope: Scope, receive: Receive, send
     A refusal before the handshake is answered as HTTP where the server can (the extension
     `websocket.http.response`), and by a close otherwise, which servers turn into 403.
     """
+    request = None
     try:
         request = request_of(scope, gateway.proxies)
         grant = await gateway.admit(request)
     except RefusalError as refusal:
+        if request is None:
+            gateway.turned_away(refusal, "GET", peer_of(scope))
         await _refuse(refusal, gateway, scope, receive, send)
         return
     scope["guarita.grant"] = grant

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from guarita.gateway.asgi.answer import answer, invited
-from guarita.gateway.asgi.request import NAMING
+from guarita.gateway.asgi.request import NAMING, peer_of
 from guarita.gateway.asgi.types import Receive, Scope, Send
 from guarita.gateway.core import Gateway
 from guarita.gateway.forward.contracts import CONTRACTS, must_be_declared, nginx
@@ -47,6 +47,8 @@ class ForwardAuth:
             request = contract(scope, self._gateway.proxies)
             grant = await self._gateway.admit(request)
         except RefusalError as refusal:
+            if request is None:
+                self._gateway.turned_away(refusal, scope["method"], peer_of(scope))
             status, headers, body = answer(refusal, self._gateway)
             invitation = invited(refusal, self._gateway, request)
             if invitation is not None and contract is not nginx:
@@ -90,6 +92,7 @@ async def _live(gateway: Gateway, receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
+            await gateway.start()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             await gateway.aclose()
