@@ -14,12 +14,12 @@ from guarita.gateway.interface import ANONYMOUS, Authenticator, Headers, Princip
 from guarita.gateway.metering import UNMEASURED, Meter
 from guarita.gateway.proxies import Proxies
 from guarita.gateway.refusal import ForbiddenError, RefusalError, TokenError, UndecidedError
-from guarita.policy.access.made import Made, made
 
 if TYPE_CHECKING:
     from guarita.gateway.asgi.types import Receive, Scope, Send
     from guarita.gateway.metering import Outcome
     from guarita.gateway.tracing import Tracing
+    from guarita.policy.access.made import Made
 
 LOG = logging.getLogger("guarita.gateway")
 MAX_SEEN = 5.0
@@ -152,6 +152,9 @@ class Gateway:
 
         `starting` is awaited by `start`, `closing` by `aclose`.
         """
+        from guarita.policy.access.made import made  # noqa: PLC0415  # brings the policy's package, which is there by now
+
+        self._made = made
         self.proxies = proxies or Proxies()
         self.realm = realm
         self.epoch = Epoch()
@@ -307,7 +310,7 @@ class Gateway:
                 held = policy.grant(principal)
                 roles = held.roles
                 decision = policy.decide(principal, request.method, request.path, held)
-            kept = made(
+            kept = self._made(
                 policy.digest,
                 request.method,
                 rule=decision.rule,
@@ -334,7 +337,7 @@ class Gateway:
         try:
             return await self._principal(request)
         except CredentialMissingError as missing:
-            missing.made = made(
+            missing.made = self._made(
                 policy.digest, request.method, rule=decision.rule, code=decision.code, principal=None
             )
             raise

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from guarita.gateway.interface import Principal
-from guarita.policy.access.made import Made
+
+if TYPE_CHECKING:
+    from guarita.policy.access.made import Made
 
 
 class AccessDecision(Protocol):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from guarita.errors import GuaritaError
-from guarita.policy.access.made import Made
+
+if TYPE_CHECKING:
+    from guarita.policy.access.made import Made
 
 
 class RefusalError(GuaritaError):
