@@ -2,7 +2,7 @@
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guarita import config
@@ -47,6 +47,7 @@ def test_billion_laughs_are_refused():
 
 
 @given(st.binary(max_size=300))
+@settings(deadline=None)
 def test_any_bytes_are_configuration_or_a_usage_error(text):
     try:
         config.parse(text, "g.yaml")

@@ -136,8 +136,8 @@ class Unchanging:
     ("name", "line", "size"),
     [
         ("a.txt", "uma linha de texto\n", 2_000_000),
-        ("a.csv", "um;dois;tres\n", 150_000),
-        ("a.jsonl", '{"a": "um", "b": 2}\n', 150_000),
+        ("a.csv", "um;dois;tres\n", 80_000),
+        ("a.jsonl", '{"a": "um", "b": 2}\n', 80_000),
     ],
 )
 def test_memory_does_not_grow_with_the_document(tmp_path, name, line, size):

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from guarita.audit import Ledger
 from guarita.cli import Bars, Context, command_options
+from guarita.cli.ending import terminable
 from guarita.errors import ExitStatus, GuaritaError, UsageError
 from guarita.policy.gate.finding import Severity
 from guarita.policy.gate.verdict import Result, Verdict
@@ -145,7 +144,7 @@ def scan(  # noqa: PLR0917  # click passes the context by position, the rest by 
             )
         return recorded(verdict, ledger)
 
-    with _terminable(), contextlib.ExitStack() as opened:
+    with terminable(), contextlib.ExitStack() as opened:
         chosen = find_policy(tree, file=named, base=base)
         ledger = None if watch else open_record(context.ledger, chosen.ledger)
         if ledger is not None:
@@ -254,17 +253,3 @@ def _write(reports: Sequence[tuple[str, Path | None]], verdict: Verdict, context
             cast("TextReporter", chosen).show(verdict, context.out)
         else:
             sys.stdout.buffer.write(chosen.render(verdict))
-
-
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """Take SIGTERM as an interrupt, so that children end and temporary files go."""
-
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before: Any = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -13,6 +13,7 @@ import click
 import msgspec
 
 from guarita.cli import Context
+from guarita.cli.ending import terminable
 from guarita.errors import ExitStatus, GuaritaError, MissingExtraError, UsageError
 from guarita.pii.documents import DocumentError, Source
 from guarita.pii.handling import Decision
@@ -91,7 +92,7 @@ def opened_gate(context: Context, jobs: int | None, *, index: Index | None = Non
     if jobs is not None:
         reading = msgspec.structs.replace(section.reading, workers=jobs)
         section = msgspec.structs.replace(section, reading=reading)
-    with IngestGate(section, **options) as gate:
+    with terminable(), IngestGate(section, **options) as gate:
         yield gate
 
 
