@@ -4,10 +4,15 @@ import asyncio
 import base64
 import contextlib
 import json
+import socket
+import subprocess
+import sysconfig
 import threading
 from collections import Counter
+from pathlib import Path
 
 import pytest
+import servers
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient, WebSocketDenialResponse
@@ -28,6 +33,7 @@ from guarita.gateway.reporting import STRANGERS, LedgerReporter
 from guarita.gateway.testing import LocalIssuer
 from guarita.gateway.testing.signing import SigningKey
 
+GUARITA = Path(sysconfig.get_path("scripts")) / "guarita"
 READ = {"authorization": "Bearer ana docs:read"}
 
 
@@ -293,3 +299,39 @@ def test_what_is_refused_before_it_means_anything_is_on_the_record(application, 
             pytest.fail("it was accepted")
         wanted = "request.underscore-header"
     assert recorder.refused_with == [(wanted, "", None)]
+
+
+POLICY_FILE = "gateway: {{proxies: [{}], access: {{routes: [{{path: /x, methods: [GET], public: true}}]}}}}\n"
+
+
+def test_a_unix_socket_is_a_proxys_where_that_is_declared_and_nobodys_else(tmp_path):
+    file, place = tmp_path / "guarita.yaml", tmp_path / "s"
+    command = [GUARITA, "gateway", "serve", "--config", file, "--uds", place]
+    file.write_text(POLICY_FILE.format("127.0.0.1"))
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "proxies: [unix]" in done.stderr
+    file.write_text(POLICY_FILE.format("unix"))
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    try:
+        with socket.socket(socket.AF_UNIX) as connected:
+            servers.wait_until(place.exists, process)
+            connected.settimeout(20)
+            connected.connect(str(place))
+            connected.sendall(
+                b"GET /nginx HTTP/1.1\r\nHost: a\r\nX-Original-Method: GET\r\nX-Original-URI: /x\r\n"
+                b"X-Forwarded-For: 203.0.113.5\r\n\r\n"
+            )
+            assert connected.recv(4096).startswith(b"HTTP/1.1 200")
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def test_without_an_address_nobody_is_a_proxy_unless_that_is_declared():
+    said = ((b"x-forwarded-for", b"10.1.2.3"),)
+    assert Proxies(["unix"]).origin(said, peer="", scheme="http", host="a").client == "10.1.2.3"
+    for declared in ([], ["0.0.0.0/0", "::/0"]):
+        with pytest.raises(RefusalError, match="no declared proxy"):
+            Proxies(declared).origin(said, peer="", scheme="http", host="a")
+    assert not Proxies(["unix"]).trusts("203.0.113.5")

@@ -79,7 +79,10 @@ class GatewaySection(Section, frozen=True, kw_only=True):
     audit: Annotated[AuditSection | None, Meta(description="Recording decisions in the ledger. [off]")] = None
     proxies: Annotated[
         list[str],
-        Meta(description="Addresses or networks (10.0.0.0/8) whose forwarding headers are believed."),
+        Meta(
+            description="Addresses or networks (10.0.0.0/8) whose forwarding headers are believed; `unix`: who reaches"
+            " a Unix socket."
+        ),
     ] = msgspec.field(default_factory=list)
     forwarded: Annotated[
         Literal["x-forwarded", "rfc7239"],
@@ -111,6 +114,7 @@ class GatewaySection(Section, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         for proxy in self.proxies:
             try:
-                ipaddress.ip_network(proxy)
+                if proxy != "unix":
+                    ipaddress.ip_network(proxy)
             except ValueError as error:
                 raise ValueError(f"`proxies`: {proxy!r} is no address and no network") from error

@@ -32,6 +32,10 @@ class PeerError(RefusalError):
     error = "invalid_request"
 
 
+UNIX = "unix"
+"""Whoever reaches a Unix socket: it has no address, and who may reach it is the file system's matter."""
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where a request comes from, as far as it is known for certain."""
@@ -54,7 +58,7 @@ class Proxies:
         certificate: Callable[[bytes], str] = lambda _: "",
         rfc7239: bool = False,
     ) -> None:
-        """`declared` are addresses or networks (`10.0.0.0/8`). Raises ValueError for what is neither.
+        """`declared` are addresses or networks (`10.0.0.0/8`), or `unix`. Raises ValueError for what is none of these.
 
         With `rfc7239` they write `Forwarded`, and `X-Forwarded-*` otherwise. The other kind they may hand through from
         anybody, so that it counts for nothing, and ends the request where it says something else.
@@ -67,10 +71,16 @@ class Proxies:
         self._certificate_header = certificate_header.lower().encode()
         self._certificate = certificate
         self._rfc7239 = rfc7239
-        self._networks: tuple[Network, ...] = tuple(ipaddress.ip_network(item) for item in declared)
+        declared = list(declared)
+        self._unix = UNIX in declared
+        self._networks: tuple[Network, ...] = tuple(
+            ipaddress.ip_network(item) for item in declared if item != UNIX
+        )
         self.trusts = functools.lru_cache(maxsize=1024)(self._trusts)
 
     def _trusts(self, peer: str) -> bool:
+        if not peer:
+            return self._unix
         try:
             address = ipaddress.ip_address(peer.partition("%")[0])
         except ValueError:

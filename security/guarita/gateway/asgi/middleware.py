@@ -119,8 +119,7 @@ class GatewayMiddleware:
         return living
 
     def _trusted(self, scope: Scope) -> bool:
-        client = scope.get("client")
-        return client is not None and self._gateway.proxies.trusts(client[0])
+        return self._gateway.proxies.trusts(peer_of(scope))
 
     async def _decided(self, scope: Scope, receive: Receive, send: Send) -> Grant | None:
         """The grant, or None after the refusal, or what the gateway says of itself, was sent."""

@@ -9,7 +9,7 @@ import click
 
 from guarita import config
 from guarita.cli import Context, command_options
-from guarita.errors import ExitStatus, MissingExtraError
+from guarita.errors import ExitStatus, MissingExtraError, UsageError
 from guarita.gateway.core import Gateway
 
 
@@ -33,6 +33,12 @@ def serve(context: Context, host: str, port: int, uds: Path | None) -> ExitStatu
     file = context.config or Path(config.FILE_NAME)
     gateway = Gateway.from_file(file)
     metrics = config.load(file).gateway.metrics
+    if uds is not None and not gateway.proxies.trusts(""):
+        raise UsageError(
+            "gateway.uds",
+            f"{file}: nobody who reaches a Unix socket is a declared proxy, so each request would be refused",
+            hint="gateway.proxies: [unix]",
+        )
     place = str(uds) if uds else f"{host}:{port}"
     context.note(f"answering on {place}: /nginx, /traefik, /envoy, /healthz")
     with contextlib.ExitStack() as beside:
