@@ -1,5 +1,6 @@
 """Forward-auth: behind a real nginx by the documented configuration, and by Traefik's and Envoy's header contracts."""
 
+import contextlib
 import http.client
 import re
 import socket
@@ -16,7 +17,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from guarita.gateway.forward import ForwardAuth
-from guarita.gateway.proxies import Proxies
+from guarita.gateway.proxies import OVERRIDES, Proxies
 
 READ = {"authorization": "Bearer ana docs:read"}
 DOCS = (Path(__file__).parents[2] / "docs/gateway-forward.md").read_text()
@@ -188,3 +189,96 @@ def test_a_name_that_is_not_ascii_is_encoded(client):
     ]
     answer = client.get("/traefik", headers=headers)
     assert answer.headers["x-guarita-subject"] == "an%C3%A3%250d"
+
+
+def raw(port, text):
+    """Bytes exactly as written, and all that comes back until nothing more does."""
+    answer = bytearray()
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(text)
+        with contextlib.suppress(TimeoutError):
+            while piece := connection.recv(65536):
+                answer += piece
+                connection.settimeout(0.5)  # for what a request within this one might bring
+    assert answer
+    return bytes(answer)
+
+
+BEARER = b"Authorization: Bearer ana docs:read\r\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # A request within another's body: two lengths, both kinds of length, a length that is no number.
+        b"GET /health HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nContent-Length: 60\r\n\r\nabcdGET /docs HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"POST /docs HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /docs HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"POST /docs HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n",
+        b"POST /docs HTTP/1.1\r\nHost: a\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+        b"POST /docs HTTP/1.1\r\nHost: a\r\nContent-Length: +5\r\n\r\nabcde",
+        # Targets that are none, or another's.
+        b"GET /health/..;/docs HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET http://a/docs HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET http://a?/docs HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET docs HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /health\t/docs HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /docs#/../health HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /docs\x00 HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /%00docs HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET @evil.invalid/docs HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"get /docs HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /docs HTTP/0.9\r\n\r\n",
+        b"GET /docs\r\n\r\n",
+        # Headers that say who asks for what, twice or in other spellings.
+        b"GET /docs HTTP/1.1\r\nHost: a\r\nX-Original-URI: /health\r\nX-Original-URI: /health\r\n\r\n",
+        b"GET /docs HTTP/1.1\r\nHost: a\r\nX_Original_URI: /health\r\n\r\n",
+        b"GET /docs HTTP/1.1\r\nHost: a\r\nX-Original-URI : /health\r\n\r\n",
+        b"GET /docs HTTP/1.1\r\nHost: a\r\nConnection: close, X-Original-URI, Authorization\r\nX-Original-URI: /health\r\n\r\n",
+        b"GET /docs HTTP/1.1\r\nHost: a\r\nX-Guarita-Subject: root\r\nX-Guarita-Scopes: docs:read\r\n\r\n",
+        b"GET /docs HTTP/1.1\r\nHost: a\r\n" + BEARER + BEARER + b"\r\n",
+        b"GET /docs HTTP/1.1\r\nHost: a\r\n Authorization: Bearer ana docs:read\r\n\r\n",
+        b"GET /docs HTTP/1.1\r\nHost: a\r\nHost: b\r\n" + BEARER + b"\r\n",
+        b"GET /docs HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABk\r\n\r\n",
+    ],
+)
+def test_behind_nginx_nothing_reaches_the_service_by_how_it_is_written(nginx, text):
+    assert b'"path"' not in raw(nginx, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"POST /who HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ana docs:write\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"GET http://a/docs HTTP/1.1\r\nHost: a\r\n" + BEARER + b"Connection: close\r\n\r\n",
+    ],
+)
+def test_behind_nginx_what_is_right_passes_however_it_is_written(forward_rules, nginx, text):
+    if b"chunked" in text:
+        text += b"5\r\nhello\r\n0\r\n\r\n"
+    answer = raw(nginx, text)
+    assert answer.count(b"HTTP/1.1 200") == 1
+    assert answer.count(b'"path"') == 1
+
+
+@pytest.fixture
+def forward_rules(policy):
+    policy.rules["POST", "/who"] = {"docs:write"}
+
+
+@pytest.mark.parametrize(
+    "path", ["/caf%C3%A9", "/docs?a=%2F..%2Fadmin", "/docs?a=b;c", "/docs?x=/../admin", "/caf%c3%a9?%zz"]
+)
+def test_behind_nginx_the_service_reads_the_path_that_was_judged(nginx, policy, path):
+    policy.rules["GET", "/caf\N{LATIN SMALL LETTER E WITH ACUTE}"] = {"docs:read"}
+    status, _, body = ask(nginx, path, headers=READ)
+    assert status == 200
+    assert f'"path":"{path.partition("?")[0]}"'.encode() in body
+
+
+def test_envoys_guard_is_shown_every_header_that_it_judges():
+    """ext_authz over HTTP shows its server what it is told to, and no more: what is not seen is not refused."""
+    shown = re.search(r"allowed_headers: \{patterns: \[(.*?)\]\}", DOCS, re.DOTALL).group(1)
+    exact = {name.encode() for name in re.findall(r"exact: ([a-z-]+)", shown)}
+    assert exact >= OVERRIDES | {b"authorization", b"x-api-key", b"dpop", b"cookie", b"origin"}
+    assert exact >= {b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"}
+    assert "headers_with_underscores_action: REJECT_REQUEST" in DOCS
