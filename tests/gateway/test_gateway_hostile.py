@@ -16,6 +16,7 @@ import servers
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient, WebSocketDenialResponse
+from starlette.websockets import WebSocketDisconnect
 
 from guarita.audit import LedgerUnavailableError, open_ledger
 from guarita.gateway import GatewayMiddleware
@@ -335,3 +336,85 @@ def test_without_an_address_nobody_is_a_proxy_unless_that_is_declared():
         with pytest.raises(RefusalError, match="no declared proxy"):
             Proxies(declared).origin(said, peer="", scheme="http", host="a")
     assert not Proxies(["unix"]).trusts("203.0.113.5")
+
+
+def test_a_socket_whose_grant_cannot_be_looked_at_again_is_closed(application, gateway, letters, monkeypatch):
+    monkeypatch.setattr("guarita.gateway.asgi.socket.RECHECK", 0.05)
+    client = TestClient(GatewayMiddleware(application, gateway), raise_server_exceptions=False)
+    with (
+        contextlib.suppress(ZeroDivisionError),
+        client.websocket_connect("/socket", headers=READ) as session,
+    ):
+
+        async def broken(request):
+            raise ZeroDivisionError
+
+        letters.authenticate = broken
+        gateway.forget()
+        with pytest.raises(WebSocketDisconnect) as closed:
+            session.receive_text()
+        assert closed.value.code == 1008
+
+
+def test_who_goes_away_during_the_start_stops_it_for_nobody_else(policy, letters):
+    async def asked():
+        going, began = asyncio.Event(), []
+
+        async def slow():
+            began.append(1)
+            await going.wait()
+
+        gateway = Gateway(policy, [letters], starting=[slow])
+        right = Request("GET", "/docs", ((b"authorization", b"Bearer ana docs:read"),))
+        first, second = (asyncio.ensure_future(gateway.admit(right)) for _ in range(2))
+        await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.wait({first})
+        going.set()
+        return (await second).principal.subject, len(began), first.cancelled()
+
+    assert asyncio.run(asked()) == ("ana", 1, True)
+
+
+def test_a_set_of_ten_thousand_keys_is_none():
+    member = SigningKey.new("EdDSA").public()
+    many = json.dumps({"keys": [{**member, "kid": f"k{number}"} for number in range(10_000)]}).encode()
+    with pytest.raises(KeySetError, match="more than"):
+        parse_key_set(many)
+    few = json.dumps({"keys": [{"kid": str(number)} for number in range(1_000)]}).encode()
+    with pytest.raises(KeySetError, match="at most 100"):
+        parse_key_set(few)
+
+
+def test_a_client_that_takes_nothing_keeps_no_socket_open(gateway, letters, monkeypatch):
+    monkeypatch.setattr("guarita.gateway.asgi.socket.RECHECK", 0.05)
+    monkeypatch.setattr("guarita.gateway.asgi.socket.CLEARING", 0.1)
+    heard = []
+
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        try:
+            await send({"type": "websocket.send", "text": "x"})
+        except asyncio.CancelledError:
+            heard.append("cancelled")
+            raise
+
+    async def stalled():
+        async def receive():
+            return {"type": "websocket.connect"}
+
+        async def send(message):
+            if message["type"] == "websocket.send":
+                letters.revoked.add("ana")
+                gateway.forget()
+                await asyncio.Event().wait()
+
+        scope = {
+            "type": "websocket", "path": "/socket", "raw_path": b"/socket", "query_string": b"", "scheme": "ws",
+            "headers": [(b"authorization", b"Bearer ana docs:read")], "client": ("203.0.113.5", 1),
+        }  # fmt: skip
+        await GatewayMiddleware(app, gateway)(scope, receive, send)
+
+    asyncio.run(asyncio.wait_for(stalled(), 30))
+    assert heard == ["cancelled"]

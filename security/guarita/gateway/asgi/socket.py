@@ -44,11 +44,15 @@ async def guard(app: App, gateway: Gateway, scope: Scope, receive: Receive, send
     watching = asyncio.ensure_future(session.watch(grant, request))
     try:
         await asyncio.wait({application, watching}, return_when=asyncio.FIRST_COMPLETED)
+        if watching.done():
+            await session.end()
         if not application.done():
             # The socket is closed. The application hears of it as of any disconnect, and may clear up.
             await asyncio.wait({application}, timeout=CLEARING)
         if application.done():
             application.result()
+        if watching.done():
+            watching.result()  # a fault of ours ended it
     finally:
         for task in (application, watching):
             task.cancel()
@@ -90,7 +94,7 @@ class _Session:
                 await self._send(message)
 
     async def watch(self, grant: Grant, request: Request) -> None:
-        """Return after the socket was closed because its grant ended, was revoked, or is no longer given."""
+        """Return when its grant ended, was revoked, or is no longer given."""
         epoch = grant.epoch
         while True:
             expires = grant.principal.expires
@@ -98,20 +102,22 @@ class _Session:
             await asyncio.sleep(max(0.0, left))
             ended = expires is not None and expires <= self._gateway.clock()
             if ended:
-                break
+                return
             self._gateway.refresh()
             if grant.principal.revisit or self._gateway.epoch is not epoch:
                 epoch = self._gateway.epoch
                 try:
                     await self._gateway.confirm(replace(request, again=True))
                 except RefusalError:
-                    break
-        async with self._lock:
-            self._ended.set()
-            with contextlib.suppress(Exception):
-                await self._send(
-                    {"type": "websocket.close", "code": POLICY_VIOLATION, "reason": "no longer admitted"}
-                )
+                    return
+
+    async def end(self) -> None:
+        """Close the socket from here: nothing passes any more, even to a client that takes nothing."""
+        self._ended.set()
+        closing = {"type": "websocket.close", "code": POLICY_VIOLATION, "reason": "no longer admitted"}
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(CLEARING), self._lock:
+                await self._send(closing)
 
 
 async def _refuse(
