@@ -66,8 +66,10 @@ def restarted(raft):
     raft.unseal()
 
 
-@pytest.mark.parametrize("outage", [sealed, restarted])
-@pytest.mark.parametrize("part", ["/data/state", "/staged/", "destroy", "DO '"])
+@pytest.mark.parametrize(
+    ("outage", "part"),
+    [(sealed, "/data/state"), (restarted, "/staged/"), (sealed, "DO '"), (restarted, "destroy")],
+)
 def test_vault_goes_away_in_mid_rotation_and_comes_back(cases, raft, outage, part):
     case = cases(PostgresBench, vault=raft.address, token=raft.token, patience_seconds=15)
     case.rotate()

@@ -23,20 +23,22 @@ class Trap:
 
     def clear(self):
         self.at = self.how = self.pid = self.what = None
+        self.spares = ()
         self.seen = []
         self.caught, self.released = threading.Event(), threading.Event()
 
-    def set(self, at, how, pid=None):
-        """`kill` after the write was carried out; `lose` its answer; `stop` before it, and let it go on when released."""
+    def set(self, at, how, pid=None, *, spares=()):
+        """Writes that have one of the words `spares` are let through, and not counted. `kill` after the write was carried out; `lose` its answer; `stop` before it, and let it go on when released."""
         self.clear()
-        self.at, self.how, self.pid = at, how, pid
+        self.at, self.how, self.pid, self.spares = at, how, pid, spares
 
     @contextlib.contextmanager
     def write(self, what):
         """Around one write of whoever; gives whether its answer is to be lost."""
         with self.lock:
-            self.seen.append(what)
-            mine = self.at is not None and len(self.seen) == self.at
+            spared = any(word in what for word in self.spares)
+            self.seen += [] if spared else [what]
+            mine = not spared and self.at is not None and len(self.seen) == self.at
             pid, how, released = self.pid, self.how, self.released
             if mine:
                 self.what = what
@@ -85,7 +87,7 @@ def to_vault(trap, port):
 
 def to_kubernetes(trap, port, context):
     def reads(method, path):
-        return "/leases" in path or path.endswith("selfsubjectaccessreviews")
+        return "/leases" in path or "selfsubject" in path
 
     def connect():
         return http.client.HTTPSConnection("127.0.0.1", port, timeout=30, context=context)

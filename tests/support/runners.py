@@ -63,7 +63,7 @@ class Runner:
     def __init__(self, pid, out):
         self.pid, self.out = pid, out
 
-    def wait(self, seconds=60):
+    def wait(self, seconds=150):
         """Its exit status; None when it was killed."""
         until = time.monotonic() + seconds
         while _alive(self.pid):

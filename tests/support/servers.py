@@ -103,7 +103,7 @@ class RaftBao:
             f"{self.address}/v1/{path}", method=method, data=None if body is None else json.dumps(body).encode(),
             headers={"X-Vault-Token": self.token or ""},
         )  # fmt: skip
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             content = answer.read()
         return json.loads(content) if content else None
 
