@@ -412,3 +412,38 @@ def test_replay_counts_each_decision_once_and_names_the_flips(policy):
     assert replay.same + len(replay.flips) + len(replay.unknown) == len(records)
     assert replay.by_rule()["* /me", "", "access.no-rule"] == 1
     assert diff(policy, policy, records).flips == ()
+
+
+def test_remembered_bindings_hang_on_nothing_that_was_left_out():
+    """Whoever shares issuer, scopes and roles shares what is remembered, and nothing that is about him alone."""
+    text = b"""
+gateway:
+  access:
+    roles: {reader: {allow: ["docs:read"]}, chief: {allow: ["*"]}, staff: {allow: ["docs:write"]}}
+    bindings:
+      - {role: reader, scope: "docs:read"}
+      - {role: chief, issuer: "https://id", subject: ana}
+      - {role: chief, issuer: "https://id", subject: "*"}
+      - {role: staff, issuer: "https://id", scope: "docs:write", credential_role: staff}
+"""
+    policy = parse(text, "test")
+    scopes = frozenset({"docs:read", "docs:write"})
+
+    def roles(subject, issuer="https://id", held=frozenset({"staff"})):
+        return policy.grant(PrincipalData(subject=subject, issuer=issuer, scopes=scopes, roles=held)).roles
+
+    for _ in range(2):
+        assert roles("eva") == {"reader", "staff"}
+        assert roles("ana") == {"reader", "staff", "chief"}
+        assert roles("*") == {"reader", "staff", "chief"}
+        assert roles("ana", "https://other") == {"reader"}
+        assert roles("eva", held=frozenset()) == {"reader"}
+        assert roles("") == frozenset()
+    claimed = parse(
+        text.replace(b"{role: reader, scope", b"{role: reader, claim: {path: a, value: b}, scope"), "test"
+    )
+    for claims, wanted in (({"a": "b"}, {"reader", "staff"}), ({}, {"staff"})):
+        principal = PrincipalData(
+            subject="eva", issuer="https://id", scopes=scopes, roles=frozenset({"staff"}), claims=claims
+        )
+        assert claimed.grant(principal).roles == wanted

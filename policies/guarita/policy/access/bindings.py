@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import functools
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from guarita.policy.access import claims
-from guarita.policy.access.interface import Place, Principal
+from guarita.policy.access.interface import Place, Principal, PrincipalData
+
+KEPT: Final = 4_096
+"""Combinations of issuer, scopes and roles whose bindings are remembered,"""
+MAX_NAMES: Final = 32
+"""of so many scopes and roles at most."""
 
 Key = tuple[object, ...]
 
@@ -61,10 +68,13 @@ class Binding:
 class BindingTable:
     """All bindings of a policy, by their keys."""
 
-    __slots__ = ("_by_key", "_claims", "bindings", "by_role")
+    __slots__ = ("_by_key", "_claims", "_kept", "_plain", "bindings", "by_role")
+    _kept: Callable[[str, frozenset[str], frozenset[str]], frozenset[str]]
 
     def __init__(self, bindings: Iterable[Binding]) -> None:
         self.bindings = tuple(bindings)
+        self._plain = all(binding.claim is None for binding in self.bindings)
+        self._kept = functools.lru_cache(maxsize=KEPT)(self._roles_of_anyone)
         self._claims = {binding.claim for binding in self.bindings if binding.key[0] == "claim"}
         self._by_key: dict[Key, list[Binding]] = {}
         self.by_role: dict[str, list[Binding]] = {}
@@ -84,8 +94,24 @@ class BindingTable:
         ]
 
     def roles_of(self, principal: Principal) -> frozenset[str]:
-        """The roles that the bindings give a principal."""
+        """The roles that the bindings give a principal.
+
+        Where no binding is about a claim, or about this very subject, they hang on the rest alone, and are remembered.
+        """
+        issuer, scopes, roles = principal.issuer, principal.scopes, principal.roles
+        if (
+            self._plain
+            and principal.subject
+            and len(scopes) + len(roles) <= MAX_NAMES
+            and ("subject", issuer, principal.subject) not in self._by_key
+        ):
+            return self._kept(issuer, frozenset(scopes), frozenset(roles))
         return frozenset(binding.role for binding in self.holding(principal))
+
+    def _roles_of_anyone(self, issuer: str, scopes: frozenset[str], roles: frozenset[str]) -> frozenset[str]:
+        anyone = PrincipalData(subject="*", issuer=issuer, scopes=scopes, roles=roles)
+        found = (binding for key in self._keys(anyone) for binding in self._by_key.get(key, ()))
+        return frozenset(one.role for one in found if one.subject is None and one.holds(anyone))
 
     def _keys(self, principal: Principal) -> Iterator[Key]:
         yield "subject", principal.issuer, principal.subject

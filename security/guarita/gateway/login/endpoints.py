@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import Final
 from urllib.parse import parse_qsl, quote
 
-from guarita.gateway.asgi.request import request_of
+from guarita.gateway.asgi.request import peer_of, request_of
 from guarita.gateway.asgi.types import Receive, Scope, Send
 from guarita.gateway.core import Gateway
 from guarita.gateway.interface import Headers, Principal, Request
@@ -114,6 +114,8 @@ class LoginEndpoints:
                 self._gateway.report(refusal, request)
                 raise
         except RefusalError as refusal:
+            if request is None:
+                self._gateway.turned_away(refusal, scope["method"], peer_of(scope))
             await pages.refuse(send, refusal, self._gateway, request, self._start)
 
     async def access_token(self, headers: Headers) -> str | None:
