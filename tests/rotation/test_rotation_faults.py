@@ -252,3 +252,56 @@ def test_no_value_is_ever_told(cases):
         assert not canaries.seen(value, told | journals | ledger)
     log = (Path(case.bench.server.folder) / "log").read_bytes()
     assert not any(value.encode() in log for value in values)
+
+
+def test_an_emergency_in_mid_rotation_is_followed_by_another(cases):
+    case = cases(PostgresBench)
+    case.rotate()
+    case.section(soak_seconds=3600.0)
+    case.rotation["patience_seconds"] = 0.5
+    case.section()
+    case.rotate()  # soaks: consumers have the new value, and it may be the one that leaked
+    soaking = case.entry.work
+    assert soaking.phase is Phase.REFUSED
+    held = case.bench.rotator.current(dict(case.kv.get(case.bench.section.vault).data))
+    case.rotation["patience_seconds"] = 20
+    case.section()
+    case.run("run", "--emergency", case.bench.name)
+    case.settled()
+    assert case.entry.last.rotation != soaking.rotation
+    assert not case.bench.logs_in(held.handle["user"], held.values["password"])
+
+
+def test_an_emergency_while_rolling_back_goes_forward_again(cases):
+    case = cases(PostgresBench)
+    case.rotate()
+    leaked = case.bench.rotator.current(dict(case.kv.get(case.bench.section.vault).data))
+    runner = held_at(case, "DO '")
+    os.kill(runner.pid, signal.SIGKILL)
+    case.trap.released.set()
+    back = case.start("rollback", case.bench.name)
+    case.trap.set(1, "kill", back.pid, spares=("/v1/",))  # at PostgreSQL
+    assert back.wait() is None
+    assert case.entry.work.phase is Phase.ROLLING_BACK
+    case.run("run", "--emergency", case.bench.name)
+    case.settled()
+    assert case.entry.last.phase is Phase.DONE
+    assert not case.bench.logs_in(leaked.handle["user"], leaked.values["password"])
+
+
+def test_a_rollback_at_any_phase_leaves_the_old_value_in_force(cases):
+    case = cases(PostgresBench)
+    case.rotate()
+    case.section(soak_seconds=3600.0)
+    case.rotation["patience_seconds"] = 0.5
+    case.section()
+    case.rotate()  # the old one is disabled, and refused
+    before = case.entry.current
+    case.rotation["patience_seconds"] = 20
+    case.section()
+    case.run("rollback", case.bench.name)
+    live = case.settled()
+    assert live.handle == before.handle
+    assert case.entry.current.fingerprint == before.fingerprint
+    assert case.entry.current.created == before.created
+    case.run("rollback", case.bench.name, status=1)  # nothing is under way

@@ -215,8 +215,8 @@ class Case:
                 hurried.add(details["rotation"])
         for rotation, told in phases.items():
             forward = [phase for phase in told if phase in ORDER]
-            order = HURRIED if rotation in hurried else ORDER
-            assert forward == sorted(forward, key=order.index), (rotation, told)
+            orders = [HURRIED, ORDER] if rotation in hurried else [ORDER]  # some are hurried on their way
+            assert any(forward == sorted(forward, key=order.index) for order in orders), (rotation, told)
             assert told[-1] in {"done", "rolled-back"}, (rotation, told)
             if told[-1] == "done":
                 assert {"planned", "created", "proven", "published", "verified", "done"} <= set(told), told

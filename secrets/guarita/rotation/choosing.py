@@ -10,6 +10,7 @@ from guarita.errors import GuaritaError, UsageError
 from guarita.rotation.engine.machine import Machine
 from guarita.rotation.engine.runner import Report, Result, Runner, Task
 from guarita.rotation.errors import NotYetError, TransientError
+from guarita.rotation.journal import Phase
 from guarita.rotation.leases import leased
 from guarita.rotation.service import Service
 from guarita.rotation.spans import span
@@ -40,7 +41,7 @@ class Chosen:
         self._tasks: list[Task] = []
         self._reports: list[Report] = []
         self.leaked: set[str] = set()
-        """Those for an emergency whose new value consumers may have had before it."""
+        """Those for an emergency whose new value consumers may have had before it, or that go back to the old one."""
 
     def add(self, name: str, *, asked: bool = False, emergency: bool = False, resumes: bool = False) -> None:
         """Look at a secret, and take it up if there is something to do.
@@ -82,7 +83,8 @@ class Chosen:
         elif held and not emergency:
             self._report(machine.name, Result.TAKEN_OVER, _busy(machine.name, held))
             return
-        if emergency and machine.work is not None and "publish" in machine.work.begun:
+        work = machine.work
+        if emergency and work is not None and ("publish" in work.begun or work.phase is Phase.ROLLING_BACK):
             self.leaked.add(machine.name)
         self._tasks.append(Task(machine, begins=False, emergency=emergency))
 

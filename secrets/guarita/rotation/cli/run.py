@@ -57,7 +57,7 @@ def run(
         reports = chosen.moved()
         again = [name for name in emergency if name in chosen.leaked and _ended(reports, name)]
         if again:
-            # Consumers had the value already that the first one made: it may be the one that leaked.
+            # What was under way ended by a value that consumers have had: it may be the one that leaked.
             context.note(f"once more, since a rotation was under way: {', '.join(again)}")
             second = Chosen(service, anytime=True)
             for name in again:
@@ -110,4 +110,5 @@ def _cut_off(service: Service, name: str) -> Iterator[str]:
 
 
 def _ended(reports: Sequence[Report], name: str) -> bool:
-    return any(report.secret == name and report.result is Result.DONE for report in reports)
+    ended = {Result.DONE, Result.ROLLED_BACK}
+    return any(report.secret == name and report.result in ended for report in reports)

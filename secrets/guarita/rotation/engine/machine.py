@@ -95,9 +95,10 @@ class Machine:
 
     def hurry(self) -> None:
         """Go on with what is under way as an emergency, where the order of steps still allows it."""
-        if self.work is not None and not self.work.emergency:
+        work = self.work
+        if work is not None and not work.emergency and work.phase is not Phase.ROLLING_BACK:
             self._claim()
-            self._write(msgspec.structs.replace(self.work, emergency=True))
+            self._write(msgspec.structs.replace(self._must(), emergency=True))
 
     def roll_back(self, reason: Reason) -> None:
         """Turn round. Raises PermanentError once the old credential is destroyed, or is one that leaked."""
@@ -162,7 +163,8 @@ class Machine:
 
     def keep_claim(self) -> None:
         """Say that this runner is still there, when it is time to."""
-        if self._claimed and self.entry.until - self._tools.clock.now().server < self._tools.lease / 2:
+        lease = self._tools.lease
+        if lease and self._claimed and self.entry.until - self._tools.clock.now().server < lease / 2:
             self._write(self._must())
 
     def _forward(self) -> None:
