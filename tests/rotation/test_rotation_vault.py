@@ -1,12 +1,21 @@
 """The Vault client against a real OpenBao: `cas`, lost answers, time, and errors that reveal nothing."""
 
+import contextlib
+import socket
+import threading
+import time
+from pathlib import Path
+
 import lossy
 import pytest
 import servers
 from rotating import vault_at
 
+from guarita.config.rotation import TokenLogin, VaultSection
+from guarita.config.sinks import SecretSource
 from guarita.rotation.errors import TransientError
 from guarita.rotation.vault import CasMissError, Kv
+from guarita.rotation.vault.login import connect
 
 pytestmark = pytest.mark.servers
 
@@ -57,8 +66,6 @@ def test_a_write_whose_answer_is_lost_is_done_once(relay, place, when):
 
 
 def test_the_time_is_the_servers(vault):
-    import time
-
     assert abs(vault.now() - time.time()) < 3
     assert vault.requests == 1
     vault.now()
@@ -83,3 +90,27 @@ def test_no_error_quotes_the_request(bao, relay, place):
     for error in (refused.value, unreachable.value):
         assert "canary" not in f"{error!r}{error.message}{error.hint}{error.__cause__}"
         assert error.__suppress_context__
+
+
+def test_a_server_that_sends_a_byte_at_a_time_is_given_up():
+    def drip(listener):
+        client, _ = listener.accept()
+        client.recv(65536)
+        client.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n")
+        with contextlib.suppress(OSError):
+            while True:
+                client.sendall(b" ")
+                time.sleep(0.1)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=drip, args=(listener,), daemon=True)
+        thread.start()
+        section = VaultSection(
+            address=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout_seconds=1,
+            login=TokenLogin(token=SecretSource(env="PATH")),
+        )  # fmt: skip
+        vault = connect(section, Path(), lambda _: "")
+        with pytest.raises(TransientError) as slow:  # the whole would take longer than a test may
+            vault.read("secret/data/a")
+        assert slow.value.code == "vault.unreachable"
+        vault.close()

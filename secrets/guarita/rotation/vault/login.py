@@ -10,6 +10,7 @@ import hvac
 
 from guarita.config.rotation import AppRoleLogin, KubernetesLogin, TokenLogin, VaultSection
 from guarita.rotation.errors import RotationConfigError, TransientError
+from guarita.rotation.vault.bounded import BoundedAdapter
 from guarita.rotation.vault.client import Login, Vault
 
 ServiceAccountToken = Callable[[KubernetesLogin], str]
@@ -36,6 +37,8 @@ def connect(
         timeout=section.timeout_seconds,
         namespace=section.namespace,
     )
+    for scheme in ("https://", "http://"):
+        client.session.mount(scheme, BoundedAdapter())
     return kind(client, _login(section.login, folder, token_of))
 
 
