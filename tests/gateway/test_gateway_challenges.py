@@ -67,7 +67,7 @@ def client(gateway, monkeypatch):
 
 def bound(local_issuer, path, scope):
     token = local_issuer.mint(scope=scope, cnf={"jkt": KEY.thumbprint})
-    url = f"{'ws' if path == '/socket' else 'http'}://testserver{path}"
+    url = f"http://testserver{path}"  # a WebSocket's handshake is a request of HTTP
     return {"authorization": f"DPoP {token}", "dpop": KEY.proof("GET", url, token)}
 
 
