@@ -1,10 +1,12 @@
 """Runners at servers that seal, restart and dawdle, beside each other, with clocks that jump."""
 
+import json
 import os
 import signal
 import time
 from pathlib import Path
 
+import jsonschema
 import psycopg
 import pytest
 from enginebenches import KvBench, PostgresBench
@@ -303,3 +305,30 @@ def test_a_rollback_at_any_phase_leaves_the_old_value_in_force(cases):
     assert case.entry.current.fingerprint == before.fingerprint
     assert case.entry.current.created == before.created
     case.run("rollback", case.bench.name, status=1)  # nothing is under way
+
+
+def test_every_event_satisfies_the_ocsf_schema(cases):
+    schemas = json.loads((Path(__file__).parents[1] / "data/ocsf/ocsf-1.8.0.json").read_text())
+    validator = jsonschema.Draft202012Validator({**schemas["classes"]["3004"], "$defs": schemas["$defs"]})
+    case = cases(PostgresBench)
+    case.rotate()
+    runner = held_at(case, "DO '")
+    os.kill(runner.pid, signal.SIGKILL)
+    case.trap.released.set()
+    case.run("rollback", case.bench.name)
+    case.run("run", "--emergency", case.bench.name)
+    case.settled()
+    told = case.events()
+    for event in told:
+        validator.validate(event)
+    assert {event["unmapped"]["guarita"]["phase"] for event in told} >= {
+        "planned",
+        "rolled-back",
+        "destroyed",
+        "done",
+    }
+    refused = next(
+        event["unmapped"]["guarita"] for event in told if event["status_code"] == "rotation.refused"
+    )
+    assert refused["proofs"][0]["kind"] == "login-refused"
+    assert refused["proofs"][0]["user"] == refused["old"]["user"]
