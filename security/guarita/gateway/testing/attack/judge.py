@@ -35,8 +35,13 @@ class Finding:
 
     def __str__(self) -> str:
         rows = (
-            ("sent", self.told), ("and", f"{self.more} more like it" if self.more else ""), ("answered", self.answered), ("policy", self.policy), ("so", self.why), ("do", self.advice),
-        )  # fmt: skip
+            ("sent", self.told),
+            ("and", f"{self.more} more like it" if self.more else ""),
+            ("answered", self.answered),
+            ("policy", self.policy),
+            ("so", self.why),
+            ("do", self.advice),
+        )
         return f"{self.target}: {self.attack}\n" + "\n".join(
             f"  {name:<9} {text}" for name, text in rows if text
         )

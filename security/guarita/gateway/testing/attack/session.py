@@ -41,8 +41,13 @@ class AttackSession:
             raise pytest.UsageError(f"--guarita-attack: {error.message}{hint}") from error
         self._setup = setup
         root = _Root.from_parent(session, name="guarita-attack", nodeid="guarita-attack")
-        for target in self._world.targets:
-            items.extend(self._items(root, target, setup))
+        made: list[pytest.Item | pytest.Collector] = [
+            item for target in self._world.targets for item in self._items(root, target, setup)
+        ]
+        # So that the count of what was collected is right.
+        report = pytest.CollectReport(root.nodeid, "passed", None, made)
+        self._config.hook.pytest_collectreport(report=report)
+        items.extend(item for item in made if isinstance(item, pytest.Item))
 
     def _items(self, root: pytest.Collector, target: Target, setup: Setup) -> list[pytest.Item]:
         assert self._world is not None  # noqa: S101  # it was just made
