@@ -1,6 +1,7 @@
 """DPoP proofs: RFC 9449 section 4.3 point by point, and what clients are told."""
 
 import asyncio
+import dataclasses
 import hashlib
 import json
 import time
@@ -362,3 +363,23 @@ def test_scheme_and_binding_go_together(scheme, cnf, wanted):
         with pytest.raises(RefusalError) as caught:
             asyncio.run(run())
         assert (caught.value.code, caught.value.error) == (wanted, "invalid_token")
+
+
+@pytest.mark.parametrize(
+    ("websocket", "scheme", "right"),
+    [
+        (True, "https", True),
+        (True, "wss", True),
+        (True, "ws", False),
+        (True, "http", False),
+        (False, "wss", False),
+    ],
+)
+def test_a_sockets_handshake_goes_by_both_names(websocket, scheme, right):
+    asked = dataclasses.replace(
+        request(KEY.proof("GET", f"{scheme}://api.example.com/docs/42", TOKEN)), websocket=websocket
+    )
+    if right:
+        check(ProofVerifier(), asked)
+    else:
+        assert code(ProofVerifier(), asked) == "dpop.target"

@@ -29,6 +29,8 @@ MAX_TEXT: Final = 512
 """Characters of a proof's identifier or nonce."""
 MAX_URL: Final = 4_096
 _PORTS: Final = {"https": 443, "http": 80}
+_SOCKETS: Final = {"wss": "https", "ws": "http"}
+"""A WebSocket's handshake is a request of HTTP (RFC 6455 section 1.3), which some clients name by the other scheme."""
 
 
 class ProofError(TokenError):
@@ -165,7 +167,8 @@ def _same_target(htu: str, request: Request) -> bool:
         theirs, ours = urlsplit(htu), urlsplit(f"{request.scheme}://{request.host}")
         if "@" in theirs.netloc or "@" in ours.netloc or not theirs.hostname:
             return False
-        same_host = (theirs.scheme, theirs.hostname, theirs.port or _PORTS.get(theirs.scheme)) == (
+        scheme = _SOCKETS.get(theirs.scheme, theirs.scheme) if request.websocket else theirs.scheme
+        same_host = (scheme, theirs.hostname, theirs.port or _PORTS.get(scheme)) == (
             ours.scheme,
             ours.hostname,
             ours.port or _PORTS.get(ours.scheme),
