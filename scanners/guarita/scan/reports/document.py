@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from guarita.policy.gate.coverage import FileStatus
+from guarita.policy.gate.coverage import FileCoverage, FileStatus
 from guarita.policy.gate.finding import Severity
 from guarita.policy.gate.verdict import Decision, PolicyOrigin, Result, State, Verdict
 from guarita.scan.reports.escape import is_utf8, percent, printable
@@ -175,10 +175,8 @@ def document(verdict: Verdict) -> ReportDocument:
             by_severity=verdict.by_severity(),
             coverage=verdict.coverage.counts(),
         ),
-        decisions=tuple(_decision(decision) for decision in verdict.decisions),
-        coverage=CoverageDocument(
-            files=tuple(_same(FileDocument, file, **_path(file.path)) for file in verdict.coverage.files)
-        ),
+        decisions=_decisions(verdict.decisions),
+        coverage=CoverageDocument(files=_files(verdict.coverage.files)),
         problems=tuple(_same(ProblemDocument, problem) for problem in verdict.problems),
         scanners=tuple(_same(ScannerDocument, run) for run in verdict.scanners),
         recorded=_same(RecordedDocument, verdict.recorded) if verdict.recorded else None,
@@ -200,6 +198,27 @@ def _escaped(match: re.Match[str]) -> str:
     """Characters as JSON escapes (RFC 8259, 7): one above the Basic Multilingual Plane as two surrogates."""
     units = match.group().encode("utf-16-be")
     return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
+
+
+def _decisions(decisions: tuple[Decision, ...]) -> tuple[DecisionDocument, ...]:
+    if _is_text(decisions):
+        return msgspec.convert(decisions, tuple[DecisionDocument, ...], from_attributes=True)
+    return tuple(_decision(decision) for decision in decisions)
+
+
+def _files(files: tuple[FileCoverage, ...]) -> tuple[FileDocument, ...]:
+    if _is_text(files):
+        return msgspec.convert(files, tuple[FileDocument, ...], from_attributes=True)
+    return tuple(_same(FileDocument, file, **_path(file.path)) for file in files)
+
+
+def _is_text(value: object) -> bool:
+    """Whether no text anywhere in it holds a surrogate: then nothing has to be shown otherwise than it is."""
+    try:
+        msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _decision(decision: Decision) -> DecisionDocument:
