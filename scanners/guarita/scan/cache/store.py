@@ -65,7 +65,7 @@ class Store:
                     "SELECT e.id, e.value, e.check_, u.used FROM entries e JOIN uses u USING (id) WHERE e.key = ?",
                     (key,),
                 ).fetchone()
-            except sqlite3.Error:
+            except (sqlite3.Error, ValueError):
                 self._give_up()
                 return None
             if row is None or not isinstance(row[1], bytes) or _check(key, row[1]) != row[2]:
@@ -89,7 +89,7 @@ class Store:
                 if self._puts or self._used:
                     with _writing(self._base):
                         self._write(self._base)
-            except sqlite3.Error:
+            except (sqlite3.Error, ValueError):
                 self._give_up()
             else:
                 self._base.close()
@@ -133,8 +133,8 @@ class Store:
                 if base is not None:
                     base.close()
                 return None  # locked, or no room: another run may do better
-            except (sqlite3.Error, OSError):
-                pass
+            except (sqlite3.Error, OSError, ValueError):
+                pass  # ValueError: a damaged text is no UTF-8
             if base is not None:
                 base.close()
             if not again:
@@ -146,7 +146,7 @@ class Store:
         base, self._base = self._base, None
         damaged = False
         if base is not None:
-            with contextlib.suppress(sqlite3.Error):
+            with contextlib.suppress(sqlite3.Error, ValueError):
                 damaged = base.execute("PRAGMA quick_check(1)").fetchone() != ("ok",)
             base.close()
         if damaged:
