@@ -44,7 +44,12 @@ def test_what_plain_checkov_finds_is_found(new_repository, tmp_path_factory):
     }
     repository = new_repository()
     scan = repository.scan(str(FAULTY), scanners=("manifests", "infrastructure"))
-    ours = {(finding["location"]["path"], finding["rule"]) for finding in scan.findings()}
+    # What zizmor sees too is zizmor's finding, and names checkov's.
+    ours = {
+        (finding["location"]["path"], rule.rpartition(":")[2])
+        for finding in scan.findings()
+        for rule in (finding["rule"], *finding["also"])
+    }
     assert len(theirs) > 30
     assert theirs - ours == set()
 
