@@ -83,11 +83,15 @@ class RaftBao:
         self.address = f"http://127.0.0.1:{self.port}"
         self.process = self.token = None
         self.launch()
-        made = self.ask("PUT", "sys/init", {"secret_shares": 1, "secret_threshold": 1})
-        self.key, self.token = made["keys"][0], made["root_token"]
-        self.unseal()
-        self.ask("POST", "sys/mounts/secret", {"type": "kv", "options": {"version": "2"}})
-        wait_until(self.writes, self.process)
+        try:
+            made = self.ask("PUT", "sys/init", {"secret_shares": 1, "secret_threshold": 1})
+            self.key, self.token = made["keys"][0], made["root_token"]
+            self.unseal()
+            self.ask("POST", "sys/mounts/secret", {"type": "kv", "options": {"version": "2"}})
+            wait_until(self.writes, self.process)
+        except BaseException:
+            self.kill()
+            raise
 
     def launch(self):
         bao = Path(sysconfig.get_path("scripts")) / "bao"
