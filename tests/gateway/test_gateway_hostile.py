@@ -11,6 +11,7 @@ import threading
 from collections import Counter
 from pathlib import Path
 
+import anyio
 import pytest
 import servers
 from hypothesis import given
@@ -418,3 +419,30 @@ def test_a_client_that_takes_nothing_keeps_no_socket_open(gateway, letters, monk
 
     asyncio.run(asyncio.wait_for(stalled(), 30))
     assert heard == ["cancelled"]
+
+
+def test_who_cancels_a_socket_by_anyio_knows_it_for_his_own(gateway):
+    """Much of what stands around an application does: a cancellation that it does not know ends all of it."""
+
+    async def app(scope, receive, send):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.05)  # clearing up
+
+    async def receive():
+        return {"type": "websocket.connect"}
+
+    async def send(message):
+        pass
+
+    async def cancelled():
+        scope = {
+            "type": "websocket", "path": "/socket", "raw_path": b"/socket", "query_string": b"", "scheme": "ws",
+            "headers": [(b"authorization", b"Bearer ana docs:read")], "client": ("203.0.113.5", 1),
+        }  # fmt: skip
+        with anyio.move_on_after(0.05) as moved:
+            await GatewayMiddleware(app, gateway)(scope, receive, send)
+        return moved.cancelled_caught
+
+    assert anyio.run(cancelled)

@@ -57,7 +57,9 @@ async def guard(app: App, gateway: Gateway, scope: Scope, receive: Receive, send
         for task in (application, watching):
             task.cancel()
         gateway.meter.sockets(-1)
-        await asyncio.gather(application, watching, return_exceptions=True)
+        # Not by `gather`, which makes a new CancelledError of one that comes meanwhile: whoever cancels by anyio, as
+        # much of what stands around an application does, would not know it for its own.
+        await asyncio.wait({application, watching})
 
 
 class _Session:
