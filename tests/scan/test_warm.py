@@ -1,9 +1,11 @@
 """Engines that stay in memory: the same answers, a process for each run, nobody else's, and an end by themselves."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -33,9 +35,11 @@ serve(wanted(), load)
 
 
 @pytest.fixture
-def folder(monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    return tmp_path / "guarita"
+def folder(monkeypatch):
+    # A socket's name has 107 bytes at most (unix(7)), and pytest's own folders are deep.
+    with tempfile.TemporaryDirectory(prefix="guarita-warm-") as short:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", short)
+        yield Path(short) / "guarita"
 
 
 @pytest.fixture
@@ -61,7 +65,8 @@ def connect(folder, tmp_path, monkeypatch):
     for worker in made:
         worker.close()
     for pid in servers(folder):
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def servers(folder):
