@@ -22,9 +22,17 @@ CASES = (
     (
         "",
         "import guarita.audit",
-        [("scan .", 2, "pip install 'guarita[scan]'"), ("audit --help", 0, "verify")],
+        [
+            ("scan .", 2, "pip install 'guarita[scan]'"),
+            ("audit --help", 0, "verify"),
+            ("rotate status", 2, "pip install 'guarita[rotation]'"),
+            ("pii scan .", 2, "pip install 'guarita[pii]'"),
+            ("seal --help", 0, "SealedSecret"),
+        ],
     ),
     ("gateway", "import guarita.gateway.core, guarita.gateway.keys", [("scan .", 2, "guarita[scan]")]),
+    ("rotation", "import guarita.rotation.interface", [("rotate --help", 0, "drill")]),
+    ("pii", "from guarita.pii import IngestGate", [("pii scan --ledger none a.py", 0, "")]),
     ("scan", "import guarita.scan.gate, guarita.pii", [("scan --scanner code --ledger none .", 0, "PASSED")]),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import sys
 import threading
@@ -15,7 +16,7 @@ import click
 from guarita.audit import Ledger
 from guarita.cli import Bars, Context, command_options
 from guarita.cli.ending import terminable
-from guarita.errors import ExitStatus, GuaritaError, UsageError
+from guarita.errors import ExitStatus, GuaritaError, MissingExtraError, UsageError
 from guarita.policy.gate.finding import Severity
 from guarita.policy.gate.verdict import Result, Verdict
 from guarita.scan import baseline as baselines
@@ -119,6 +120,9 @@ def scan(  # noqa: PLR0917  # click passes the context by position, the rest by 
     PATH is a folder (default: this one), a bare repository, or files. The tree is read once and never
     executed; with --policy or --diff nothing in it configures its judge.
     """
+    if importlib.util.find_spec("bandit") is None:
+        # Engines are imported by workers: the extra's absence would be an answer of each, where one line says it.
+        raise MissingExtraError("scan", "bandit")
     reports = _reports(outputs, context)
     named = policy or context.config
     tree, base = open_trees(paths or (Path(),), diff=diff, policy_named=named is not None)
