@@ -19,13 +19,25 @@ def _once(name):
     return True
 
 
+def _fatal(order):
+    if order.op != "inspect":
+        return None
+    if "poison" in order.name or ("once" in order.name and _once(order.name)):
+        return os.kill, (os.getpid(), signal.SIGKILL)
+    if "crash" in order.name and _once(order.name):
+        return os.killpg, (os.getpgid(0), signal.SIGKILL)
+    return None
+
+
 def read(self, order, *arguments, **options):
-    if order.op == "inspect":
-        if "poison" in order.name or ("once" in order.name and _once(order.name)):
-            threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGKILL)).start()
-        elif "crash" in order.name and _once(order.name):
-            threading.Timer(0.2, os.killpg, (os.getpgid(0), signal.SIGKILL)).start()
-    return original(self, order, *arguments, **options)
+    fatal = _fatal(order)
+    if fatal is not None:
+        threading.Timer(0.2, *fatal).start()
+    result = original(self, order, *arguments, **options)
+    if fatal is not None:
+        # However fast the document was read, nobody lives to use it.
+        threading.Event().wait()
+    return result
 
 
 Reader.read = read
