@@ -4,6 +4,7 @@ import datetime as dt
 import zoneinfo
 
 import pytest
+import yaml
 from enginebenches import KvBench
 from hypothesis import given
 from hypothesis import strategies as st
@@ -250,3 +251,22 @@ def test_what_somebody_wrote_by_hand_is_said_and_taken_over(cases):
     case.rotate()
     case.settled()
     assert case.kv.get(case.bench.place).data["beside"] == "kept"
+
+
+def test_a_secret_taken_out_in_mid_rotation_is_not_forgotten(cases):
+    case = cases(KvBench)
+    case.section(soak_seconds=3600.0)
+    case.rotate()  # it soaks
+    taken, name = case.rotation["secrets"].pop(case.bench.name), case.bench.name
+    case.rotation["secrets"]["other"] = {"type": "kv", "vault": f"secret/other-{case.bench.mark}"}
+    case.config.write_text(yaml.safe_dump({"rotation": case.rotation}))
+    for command in ("status", "plan"):
+        assert case.run(command, status=1).answer()["orphaned"] == [name]
+    told = case.run("run", "--due", status=1).answer()["secrets"]
+    assert [one["error"]["code"] for one in told if one["secret"] == name] == ["rotation.orphaned"]
+    assert name in case.run("resume", status=1).said()
+    case.rotation["secrets"] = {name: taken}
+    case.section(soak_seconds=0.0)
+    case.resume()
+    case.settled()
+    assert case.run("status").answer()["orphaned"] == []

@@ -4,18 +4,22 @@ import json
 import secrets
 
 import hvac
+import msgspec
 import pytest
 import servers
 import yaml
 from driving import Driver
-from rotatorbenches import AppRoleBench, JwtBench, KvBench, PkiBench, TransitBench
+from enginebenches import PostgresBench
+from rotatorbenches import AppRoleBench, JwtBench, KvBench, PkiBench, RedisBench, TransitBench
 
 from guarita import config
 from guarita.cli.main import run
 from guarita.config.rotation import RotationSection, VaultSection
 from guarita.errors import GuaritaError
-from guarita.rotation.journal import Phase
+from guarita.rotation.journal import Entry, Phase, Work
+from guarita.rotation.orphans import orphans
 from guarita.rotation.rbac import grants, hcl, manifests
+from guarita.rotation.vault import Kv
 
 
 def token_for(root, allowed):
@@ -53,17 +57,35 @@ def exercise(driver, allowed):
     assert driver.roll_back(machine).last.phase is Phase.ROLLED_BACK
     assert driver.rotate().last.phase is Phase.DONE
     assert driver.machine().tidy() == ()
+    (found,) = orphans(Kv(driver.bench.vault), driver.state, [driver.bench.name])
+    assert found.secret == "retired"
 
 
-KINDS = [KvBench, AppRoleBench, PkiBench, TransitBench, JwtBench]
+def put_orphan(driver):
+    """The journal of a secret that was taken out of the configuration in mid-rotation."""
+    entry = Entry(secret="retired", kind="kv", work=Work(rotation="r", phase=Phase.PUBLISHED))
+    Kv(driver.bench.eyes).put(f"{driver.state}/journal/retired", msgspec.to_builtins(entry), cas=0)
+
+
+KINDS = [KvBench, AppRoleBench, PkiBench, TransitBench, JwtBench, RedisBench, PostgresBench]
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
-def test_the_policy_is_enough_and_nothing_of_it_can_be_left_out(kind, bao, tmp_path):
+def test_the_policy_is_enough_and_nothing_of_it_can_be_left_out(kind, bao, tmp_path, request):
+    if kind is PostgresBench:
+        request.getfixturevalue("postgres")
+
     def fresh(name):
         folder = tmp_path / str(name)
         folder.mkdir()
-        return Driver(kind(bao, folder))
+        made = Driver(kind(bao, folder))
+        if kind is PostgresBench:
+            made.bench.root.secrets.kv.v2.delete_metadata_and_all_versions(
+                made.bench.mark, mount_point="secret"
+            )
+            made.bench.published = {}
+        put_orphan(made)
+        return made
 
     driver = fresh("whole")
     allowed = needed(driver)
@@ -147,9 +169,10 @@ def test_no_path_of_the_policy_is_wider_than_it_must_be():
     paths = {grant.path: grant.capabilities for grant in grants(section)}
     assert paths["secret/data/ops/redis"] == ("read",)
     assert paths["secret/data/id/public"] == ("create", "read", "update")
+    assert paths["secret/data/guarita/rotation/journal/*"] == ("read",)
     for path in paths:
         assert "*" not in path.removesuffix("/*") or path.count("/") > 4
-        assert path.count("*") <= ("/staged/" in path)
+        assert path.count("*") <= ("/staged/" in path or "/journal/" in path)
     assert not {"sudo", "root", "deny"} & {word for words in paths.values() for word in words}
 
 

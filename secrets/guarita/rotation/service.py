@@ -27,6 +27,7 @@ from guarita.rotation.engine.machine import Machine
 from guarita.rotation.interface import Cluster, Delivery
 from guarita.rotation.journal import Entry, Journal
 from guarita.rotation.kube import Api, KubeCluster, connect, service_account_token
+from guarita.rotation.orphans import orphans
 from guarita.rotation.parts import Parts
 from guarita.rotation.record import NONE, Recorder
 from guarita.rotation.rotators.build import build, kind_of
@@ -149,6 +150,10 @@ class Service:
     def entry(self, name: str) -> Entry | None:
         """The journal of a secret; one request."""
         return Journal(self.kv, self.section.vault.state, name, nonce=lambda: "").read()
+
+    def orphans(self) -> Sequence[Entry]:
+        """The journals of rotations under way whose secret is not configured. Raises RotationError."""
+        return orphans(self.kv, self.section.vault.state, self.section.secrets)
 
     def standing(self, name: str, now: Moment) -> Standing:
         """How a secret stands, by its journal; where there is none, by what is published or the target."""

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from guarita.cli import Context, command_options
 from guarita.errors import ExitStatus, GuaritaError
+from guarita.rotation.cli import orphaned
 from guarita.rotation.cli.sealing import looked_at, show
 from guarita.rotation.cli.shown import error_document
 from guarita.rotation.cli.status import standing_document
@@ -57,12 +58,14 @@ def plan(context: Context, /, names: tuple[str, ...], *, due: bool) -> ExitStatu
             if one.standing.wanted or not due:
                 found.append(one)
         sealing = looked_at(service, failed)
+        left = orphaned.left_behind(service, failed)
         requests = {"vault": service.vault.requests, "kubernetes": service.clusters.requests}
     if context.json:
         context.emit(
             {
                 "secrets": [_document(one) for one in found],
                 "sealing_keys": [document(age) for age in sealing],
+                "orphaned": [entry.secret for entry in left],
                 "errors": {name: error_document(error) for name, error in failed.items()},
                 "requests": requests,
             }
@@ -70,9 +73,11 @@ def plan(context: Context, /, names: tuple[str, ...], *, due: bool) -> ExitStatu
     else:
         _show(context, found, failed)
         show(context, sealing)
+        orphaned.show(context, left)
     if failed:
         return ExitStatus.UNKNOWN
-    return ExitStatus.REFUSED if any(one.survey.hindering for one in found) else ExitStatus.PASSED
+    hindered = any(one.survey.hindering for one in found)
+    return ExitStatus.REFUSED if hindered or left else ExitStatus.PASSED
 
 
 def _planned(service: Service, name: str) -> Planned:

@@ -9,6 +9,7 @@ import click
 from guarita.cli import Context, command_options
 from guarita.errors import ExitStatus, UsageError
 from guarita.rotation.choosing import Chosen
+from guarita.rotation.cli import orphaned
 from guarita.rotation.cli.metrics import tell_metrics
 from guarita.rotation.cli.shown import show_reports
 from guarita.rotation.engine.runner import Report, Result
@@ -63,6 +64,8 @@ def run(
             for name in again:
                 second.add(name, asked=True, emergency=True)
             reports = [report for report in reports if report.secret not in again] + second.moved()
+        if due:
+            reports += orphaned.reports(service)
         tell_metrics(context, service, reports)
         return show_reports(context, reports)
 
@@ -77,7 +80,7 @@ def resume(context: Context, /, names: tuple[str, ...], *, anytime: bool) -> Exi
         chosen = Chosen(service, anytime=anytime, takes_over=True)
         for name in ordered(service.named(names), service.section.secrets):
             chosen.add(name, resumes=True)
-        reports = chosen.moved()
+        reports = chosen.moved() + ([] if names else orphaned.reports(service))
         tell_metrics(context, service, reports)
         return show_reports(context, reports)
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from guarita.cli import Context, command_options
 from guarita.config.rotation_base import DAY
 from guarita.errors import ExitStatus, GuaritaError
+from guarita.rotation.cli import orphaned
 from guarita.rotation.cli.sealing import looked_at, show
 from guarita.rotation.cli.shown import error_document
 from guarita.rotation.journal import Reason
@@ -37,6 +38,7 @@ def status(context: Context, /, names: tuple[str, ...]) -> ExitStatus:
         now = service.clock.now()
         found, failed = _read(service, list(service.named(names)))
         sealing = looked_at(service, failed)
+        left = orphaned.left_behind(service, failed)
         if context.json:
             context.emit(
                 {
@@ -44,6 +46,7 @@ def status(context: Context, /, names: tuple[str, ...]) -> ExitStatus:
                     "clocks_apart": now.apart,
                     "secrets": [standing_document(one) for one in found],
                     "sealing_keys": [document(age) for age in sealing],
+                    "orphaned": [entry.secret for entry in left],
                     "errors": {name: error_document(error) for name, error in failed.items()},
                     "requests": {"vault": service.vault.requests, "kubernetes": service.clusters.requests},
                 }
@@ -51,6 +54,7 @@ def status(context: Context, /, names: tuple[str, ...]) -> ExitStatus:
         else:
             context.out.print(_table(found, now.server))
             show(context, sealing)
+            orphaned.show(context, left)
             for name, error in failed.items():
                 context.err.print(f"{name}: {error.message}", markup=False, soft_wrap=True)
             if now.apart > _FAR_APART:
@@ -58,7 +62,7 @@ def status(context: Context, /, names: tuple[str, ...]) -> ExitStatus:
     if failed:
         return ExitStatus.UNKNOWN
     red = [one for one in found if one.state is Age.OVERDUE or needs_a_person(one)]
-    return ExitStatus.REFUSED if red else ExitStatus.PASSED
+    return ExitStatus.REFUSED if red or left else ExitStatus.PASSED
 
 
 def _read(service: Service, names: Sequence[str]) -> tuple[list[Standing], dict[str, GuaritaError]]:

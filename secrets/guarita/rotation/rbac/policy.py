@@ -45,6 +45,9 @@ def hcl(grants: Iterable[Grant]) -> str:
 def _needed(section: RotationSection) -> Iterator[Grant]:
     state = section.vault.state
     yield Grant(_kv(f"{state}/fingerprints"), ("create", "read"), "the key of fingerprints")
+    why = "what is under way of secrets that are no longer configured"
+    yield Grant(_kv(f"{state}/journal", "metadata"), ("list",), why)
+    yield Grant(_kv(f"{state}/journal/*"), ("read",), why)
     for name, secret in section.secrets.items():
         yield Grant(
             _kv(f"{state}/journal/{name}"), ("create", "read", "update"), f"{name}: journal and staged values"
