@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import sys
 import threading
@@ -14,22 +13,22 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from guarita.audit import Ledger
-from guarita.cli import Bars, Context, command_options
+from guarita.cli import Context, command_options
 from guarita.cli.ending import terminable
-from guarita.errors import ExitStatus, GuaritaError, MissingExtraError, UsageError
+from guarita.errors import ExitStatus, GuaritaError, UsageError
 from guarita.policy.gate.finding import Severity
 from guarita.policy.gate.verdict import Result, Verdict
 from guarita.scan import baseline as baselines
 from guarita.scan import watch as watching
 from guarita.scan.cache import cache_folder, chosen_folder
+from guarita.scan.cli_replay import ScanCommand
 from guarita.scan.gate import Policy, Request, find_policy, judge
+from guarita.scan.progress import engines_here, shown
 from guarita.scan.record import open_record, recorded
 from guarita.scan.reports import FORMATS, reporter
 from guarita.scan.tree import Folder, Tree, open_trees
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
-
     from guarita.scan.reports.text import TextReporter
 
 STATUS = {
@@ -39,7 +38,9 @@ STATUS = {
 }
 
 
-@click.command()
+@click.command(
+    cls=ScanCommand, epilog="`guarita scan replay INDEX` runs a verdict of the ledger again; it must agree."
+)
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "--policy",
@@ -120,9 +121,7 @@ def scan(  # noqa: PLR0917  # click passes the context by position, the rest by 
     PATH is a folder (default: this one), a bare repository, or files. The tree is read once and never
     executed; with --policy or --diff nothing in it configures its judge.
     """
-    if importlib.util.find_spec("bandit") is None:
-        # Engines are imported by workers: the extra's absence would be an answer of each, where one line says it.
-        raise MissingExtraError("scan", "bandit")
+    engines_here()
     reports = _reports(outputs, context)
     named = policy or context.config
     tree, base = open_trees(paths or (Path(),), diff=diff, policy_named=named is not None)
@@ -143,7 +142,7 @@ def scan(  # noqa: PLR0917  # click passes the context by position, the rest by 
                     advisories=advisories,
                     verify_cache=verify_cache,
                     warm=warm or watch,
-                    progress=_shown(bars),
+                    progress=shown(bars),
                 )
             )
         return recorded(verdict, ledger)
@@ -210,20 +209,6 @@ def _cache(tree: Tree, chosen: Path | None) -> Path | None:
         )
     tree.records = (*tree.records, folder)
     return folder
-
-
-def _shown(bars: Bars) -> Callable[[str, int, int], None]:
-    """Progress of the scanners, a bar each."""
-    tasks: dict[str, TaskID] = {}
-    lock = threading.Lock()
-
-    def progress(name: str, done: int, total: int) -> None:
-        with lock:  # scanners report from threads of their own
-            if name not in tasks:
-                tasks[name] = bars.add_task(name, total=total)
-        bars.update(tasks[name], completed=done, total=total)
-
-    return progress
 
 
 def _reports(outputs: Sequence[str], context: Context) -> list[tuple[str, Path | None]]:

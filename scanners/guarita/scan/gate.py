@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import hashlib
 import os
 import time
 import uuid
@@ -13,17 +12,16 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
-
 from guarita import config
 from guarita.config import LedgerSection, ScanSection
 from guarita.errors import UsageError
 from guarita.policy.gate.coverage import Coverage
 from guarita.policy.gate.finding import Finding, Severity, with_fingerprints
 from guarita.policy.gate.judge import Judge, result
-from guarita.policy.gate.verdict import Decision, PolicyOrigin, Verdict
+from guarita.policy.gate.verdict import PolicyOrigin, Verdict
 from guarita.scan import baseline as baselines
 from guarita.scan.cache import Store, limit
+from guarita.scan.digests import digests
 from guarita.scan.interface import Options, Scanner
 from guarita.scan.runner import Progress, Scanned, run
 from guarita.scan.scanners.known import choose
@@ -52,7 +50,7 @@ class Request:
     tree: Tree
     policy: Policy
     base: Revision | None = None
-    baseline: Container[str] = ()
+    baseline: frozenset[str] = frozenset()
     scanners: Sequence[str] = ()
     fail_on: Severity | None = None
     jobs: int = 2
@@ -64,6 +62,8 @@ class Request:
     """Files with known vulnerabilities."""
     warm: bool = False
     """Whether to ask engines that go on after the run, and to start them."""
+    moment: dt.datetime | None = None
+    """The time (UTC) to judge by, where that is not now: an old verdict is run again as it was."""
     progress: Progress = lambda *_: None
 
 
@@ -114,18 +114,18 @@ def judge(request: Request) -> Verdict:
 
     Raises GuaritaError when the tree cannot be read or staged, UsageError when the call is wrong.
     """
-    started, clock = dt.datetime.now(dt.UTC), time.monotonic()
+    started, clock = request.moment or dt.datetime.now(dt.UTC), time.monotonic()
     section = request.policy.section
     options = Options(
         advisories=request.advisories,
         advisories_max_age=section.advisories_max_age,
         packs=tuple(section.packs),
         cache=request.cache,
+        now=lambda: request.moment or dt.datetime.now(dt.UTC),
     )
+    known = request.baseline or request.policy.baseline
     chosen = choose(list(request.scanners) or section.scanners, options)
-    judging = Judge(
-        section, started.date(), baseline=request.baseline or request.policy.baseline, fail_on=request.fail_on
-    )
+    judging = Judge(section, started.date(), baseline=known, fail_on=request.fail_on)
     with _store(request.cache) as store:
         if request.base is not None:
             _, before = _scan(request, request.base, judging, chosen, store)
@@ -145,9 +145,17 @@ def judge(request: Request) -> Verdict:
         revision=request.tree.revision,
         base=request.base.revision if request.base else "",
         fail_on=request.fail_on or Severity(section.fail_on),
+        fail_on_given=request.fail_on is not None,
         policy_origin=request.policy.origin,
         policy_source=request.policy.source,
-        digests=_digests(taken, section, scanned, decisions),
+        digests=digests(
+            tree=taken.snapshot.digest,
+            policy=section,
+            runs=scanned.runs,
+            decisions=decisions,
+            baseline=known,
+            advisories=request.advisories,
+        ),
         decisions=decisions,
         coverage=coverage,
         problems=scanned.problems,
@@ -213,18 +221,3 @@ def _scan(
             progress=request.progress,
         )
         return taken, scanned
-
-
-def _digests(
-    taken: TakenSnapshot, section: ScanSection, scanned: Scanned, decisions: Sequence[Decision]
-) -> dict[str, str]:
-    def digest(value: object) -> str:
-        return hashlib.sha256(msgspec.json.encode(value, order="deterministic")).hexdigest()
-
-    return {
-        "tree": taken.snapshot.digest,
-        "policy": digest(section),
-        "waivers": digest(section.waivers),
-        "scanners": digest([[scanner.name, scanner.tool] for scanner in scanned.runs]),
-        "findings": digest(sorted([d.finding.fingerprint, d.finding.severity, d.state] for d in decisions)),
-    }

@@ -8,7 +8,7 @@ import msgspec
 
 from guarita.audit import Ledger, LedgerError, default_ledger, events, open_settings, settings_of
 from guarita.config import LedgerSection
-from guarita.policy.gate.verdict import Problem, Recorded, Result, Verdict
+from guarita.policy.gate.verdict import Problem, Recorded, Result, State, Verdict
 
 NONE = "none"
 """`--ledger none`: the caller declares that this run leaves no record."""
@@ -81,9 +81,21 @@ def _events(verdict: Verdict) -> list[events.Event]:
                 events.FailingFinding(d.finding.fingerprint, d.finding.rule, d.finding.severity.value)
                 for d in verdict.failing
             ],
+            waived=[
+                events.WaivedFinding(
+                    d.finding.fingerprint,
+                    d.finding.rule,
+                    d.finding.severity.value,
+                    d.until.isoformat(),
+                    (d.otherwise or State.FAILING).value,
+                )
+                for d in verdict.decisions
+                if d.until is not None
+            ],
             revision=verdict.revision,
             base=verdict.base,
             problems=[problem.code for problem in verdict.problems],
+            threshold_given=verdict.fail_on_given,
         ),
     ]
 

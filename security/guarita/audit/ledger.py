@@ -21,7 +21,7 @@ from guarita.audit.events.classes import Event
 from guarita.audit.heartbeat import Heartbeat
 from guarita.audit.notes.ed25519 import VerifyingKey
 from guarita.audit.notes.proof import TlogProof
-from guarita.audit.prove import prove
+from guarita.audit.prove import included, prove
 from guarita.audit.query import Found, Query, select
 from guarita.audit.retention.entry import archived_entry
 from guarita.audit.sealing import erase as erasure
@@ -187,6 +187,14 @@ class Ledger:
         LedgerCorruptError.
         """
         return prove(self.store, index, self.signing.latest())
+
+    def included(self, index: int) -> tuple[Leaf, int]:
+        """An entry, proved by an inclusion proof to stand in the log; and the size of the signed tree it stands in.
+
+        Where no checkpoint covers it yet the proof leads to the log's own head, and that size is 0. Raises
+        UsageError when there is no such entry, LedgerError `audit.archived`, LedgerCorruptError.
+        """
+        return included(self.store, index, self.signing)
 
     def rotate_key(self) -> VerifyingKey:
         """Put a new signing key into force; the old one signs beside it until `retire_keys`.

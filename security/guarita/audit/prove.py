@@ -10,11 +10,11 @@ import msgspec
 from guarita.audit.checked import checked
 from guarita.audit.errors import LedgerCorruptError, LedgerError, ProofError
 from guarita.audit.merkle.nodes import Nodes
-from guarita.audit.merkle.proofs import inclusion_proof
+from guarita.audit.merkle.proofs import inclusion_proof, verify_inclusion
 from guarita.audit.notes.ed25519 import VerifyingKey
 from guarita.audit.notes.proof import TlogProof
-from guarita.audit.signing import SignedCheckpoint
-from guarita.audit.stores.interface import Store
+from guarita.audit.signing import SignedCheckpoint, Signing
+from guarita.audit.stores.interface import Leaf, Store
 from guarita.errors import UsageError
 
 
@@ -36,28 +36,47 @@ def prove(store: Store, index: int, signed: SignedCheckpoint) -> TlogProof:
     Raises UsageError when there is no such entry or the tree does not reach it, LedgerError `audit.archived`,
     LedgerCorruptError when what is stored does not lead to what was signed.
     """
-    size = store.head().size
-    if not 0 <= index < size:
-        raise UsageError("audit.no-entry", f"there is no entry {index} in a log of {size}")
+    leaf = _leaf(store, index)
     if index >= signed.size:
         raise UsageError(
             "audit.not-signed",
             f"entry {index} is in no checkpoint yet: the newest covers {signed.size}",
             hint="guarita audit checkpoint",
         )
-    leaf = next(store.leaves(index, index + 1), None)
-    if leaf is None:
-        if index < store.archived():
-            raise LedgerError("audit.archived", f"the body of entry {index} is archived")
-        raise LedgerCorruptError("audit.missing", f"entry {index} is missing", index=index)
-    made = TlogProof(
-        index, inclusion_proof(Nodes(store.hashes), index, signed.size), signed.note, checked(leaf).body
-    )
+    made = TlogProof(index, inclusion_proof(Nodes(store.hashes), index, signed.size), signed.note, leaf.body)
     try:
         made.check([VerifyingKey.parse(vkey) for vkey in signed.signed_by])
     except ProofError as error:
         raise LedgerCorruptError("audit.forked", f"entry {index}: {error.message}", index=index) from error
     return made
+
+
+def included(store: Store, index: int, signing: Signing) -> tuple[Leaf, int]:
+    """As `Ledger.included`."""
+    leaf = _leaf(store, index)
+    latest = store.latest_checkpoint()
+    if latest is not None and index < latest.size:
+        prove(store, index, signing.latest())
+        return leaf, latest.size
+    head = store.head()
+    try:
+        proof = inclusion_proof(Nodes(store.hashes), index, head.size)
+        verify_inclusion(index, head.size, leaf.hash, proof, head.root())
+    except ProofError as error:
+        raise LedgerCorruptError("audit.forked", f"entry {index}: {error.message}", index=index) from error
+    return leaf, 0
+
+
+def _leaf(store: Store, index: int) -> Leaf:
+    size = store.head().size
+    if not 0 <= index < size:
+        raise UsageError("audit.no-entry", f"there is no entry {index} in a log of {size}")
+    leaf = next(store.leaves(index, index + 1), None)
+    if leaf is None:
+        if index < store.archived():
+            raise LedgerError("audit.archived", f"the body of entry {index} is archived")
+        raise LedgerCorruptError("audit.missing", f"entry {index} is missing", index=index)
+    return checked(leaf)
 
 
 def check_proof(text: str, vkeys: Sequence[str], entry: bytes | None = None) -> Proved:

@@ -70,8 +70,23 @@ class Judge:
     def _decide(self, finding: Finding) -> Decision:
         rated, before = self._rated(finding)
         threshold = self._threshold(finding.location.path)
-        state, reason = self._state(rated, threshold)
-        return Decision(finding=rated, state=state, threshold=threshold, reason=reason, tool_severity=before)
+        waived, expired = self._waiver(rated)
+        otherwise, reason = self._unwaived(rated, expired)
+        state = otherwise
+        if rated.severity < threshold:
+            state, reason = State.BELOW, ""
+        elif waived is not None:
+            state = State.WAIVED
+            reason = f"waived by {waived.owner} until {waived.expires}: {waived.reason}"
+        return Decision(
+            finding=rated,
+            state=state,
+            threshold=threshold,
+            reason=reason,
+            tool_severity=before,
+            until=self._until(rated) if state is State.WAIVED else None,
+            otherwise=otherwise,
+        )
 
     def _rated(self, finding: Finding) -> tuple[Finding, Severity | None]:
         for override in self.policy.severity:
@@ -92,12 +107,7 @@ class Judge:
                 return Severity(rule.fail_on)
         return Severity(self.policy.fail_on)
 
-    def _state(self, finding: Finding, threshold: Severity) -> tuple[State, str]:
-        waived, expired = self._waiver(finding)
-        if finding.severity < threshold:
-            return State.BELOW, ""
-        if waived is not None:
-            return State.WAIVED, f"waived by {waived.owner} until {waived.expires}: {waived.reason}"
+    def _unwaived(self, finding: Finding, expired: str) -> tuple[State, str]:
         if finding.fingerprint in self.baseline:
             return State.BASELINE, "known before: it stands in the baseline"
         if finding.fingerprint in self.existing:
@@ -130,6 +140,16 @@ class Judge:
             else:
                 return waiver, ""
         return None, expired
+
+    def _until(self, finding: Finding) -> dt.date:
+        """The last day of the unbroken time, from today on, in which some waiver excuses a finding."""
+        last, days = self.today, self.policy.max_waiver_days
+        matching = (w.expires for w in self.policy.waivers if _waives(w, finding))
+        for expires in sorted(expires for expires in matching if expires >= self.today):
+            # One that reaches too far today comes into force later.
+            if days is None or expires - dt.timedelta(days=days) <= last + dt.timedelta(days=1):
+                last = expires
+        return last
 
     def _too_far(self, waiver: Waiver) -> bool:
         days = self.policy.max_waiver_days

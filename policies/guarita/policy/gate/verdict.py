@@ -48,6 +48,10 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     the waiver that has expired, the suppression that the policy refuses."""
     tool_severity: Severity | None = None
     """The severity before an override of the policy, where there was one."""
+    until: dt.date | None = None
+    """For a waived finding: the last day on which this policy's waivers excuse it without a gap."""
+    otherwise: State | None = None
+    """What it would be at or above the threshold and without any waiver."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,6 +115,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     base: str = ""
     """With `--diff`: the base commit."""
     fail_on: Severity
+    fail_on_given: bool = False
+    """Whether the caller said so, which wins over the policy's thresholds everywhere."""
     policy_origin: PolicyOrigin
     policy_source: str
     """The policy's file or revision, in words."""

@@ -81,6 +81,10 @@ class DecisionDocument(Part, frozen=True):
     threshold: Severity
     reason: str
     tool_severity: Severity | None
+    until: dt.date | None
+    """For a waived finding: the last day on which the policy's waivers excuse it."""
+    otherwise: State | None
+    """What it would be at or above the threshold and without any waiver."""
 
 
 class FileDocument(Part, frozen=True):
@@ -147,6 +151,7 @@ class ReportDocument(Part, frozen=True):
     revision: str
     base: str
     fail_on: Severity
+    fail_on_given: bool
     policy_origin: PolicyOrigin
     policy_source: str
     digests: dict[str, str]

@@ -1,7 +1,14 @@
 """Audit events: OCSF 1.8 objects, each built in one line."""
 
 from guarita.audit.events.classes import CLASSES, Event
-from guarita.audit.events.gate import MAX_LISTED, FailingFinding, compliance_finding, scan_activity
+from guarita.audit.events.gate import (
+    MAX_LISTED,
+    MAX_WAIVED,
+    FailingFinding,
+    WaivedFinding,
+    compliance_finding,
+    scan_activity,
+)
 from guarita.audit.events.lifecycle import Beat, heartbeat
 from guarita.audit.events.secret import Personal, Secret, Text
 from guarita.audit.events.services import (
@@ -19,12 +26,14 @@ from guarita.audit.events.services import (
 __all__ = [
     "CLASSES",
     "MAX_LISTED",
+    "MAX_WAIVED",
     "Beat",
     "Event",
     "FailingFinding",
     "Personal",
     "Secret",
     "Text",
+    "WaivedFinding",
     "api_activity",
     "authentication",
     "authorize_session",

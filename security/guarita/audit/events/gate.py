@@ -13,6 +13,8 @@ from guarita.audit.events.objects import Check, Compliance, FindingInfo, Policy,
 
 MAX_LISTED = 200
 """How many failing findings a verdict lists. The digest `findings` covers all of them."""
+MAX_WAIVED = 100
+"""How many waived findings it lists, those first whose waiver ends first."""
 
 _PASS: Final = {"passed": 1, "failed": 3, "unknown": 0}
 _STATUS: Final = {"passed": "Pass", "failed": "Fail", "unknown": "Unknown"}
@@ -27,6 +29,18 @@ class FailingFinding(msgspec.Struct, frozen=True):
     rule: str
     severity: str
     """`info`, `low`, `medium`, `high` or `critical`."""
+
+
+class WaivedFinding(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A finding that a waiver excuses: by its identity only, and without the waiver's owner."""
+
+    fingerprint: str
+    rule: str
+    severity: str
+    until: str
+    """The last day on which the policy excuses it, YYYY-MM-DD."""
+    otherwise: str = "failing"
+    """What it is without a waiver: `failing`, or what else excuses it."""
 
 
 def scan_activity(
@@ -88,15 +102,20 @@ def compliance_finding(
     by_decision: Mapping[str, int],
     coverage: Mapping[str, int],
     failing: Iterable[FailingFinding] = (),
+    waived: Iterable[WaivedFinding] = (),
     revision: str = "",
     base: str = "",
     problems: Iterable[str] = (),
+    threshold_given: bool = False,
+    frameworks: Mapping[str, Mapping[str, int]] | None = None,
 ) -> ComplianceFinding:
     """The gate's verdict: 2003 Compliance Finding.
 
     `time` is in ms since the epoch. `digests` holds SHA-256 in hex of `tree`, `policy`, `waivers`,
     `scanners` and `findings`: enough to run the gate again and compare. `failing` is cut after MAX_LISTED.
-    `problems` are codes of what could not run. Its severity is that of the worst failing finding.
+    `waived` after MAX_WAIVED. `problems` are codes of what could not run. `threshold_given` says that the caller
+    gave the threshold, and not the policy. `frameworks` counts the controls of each framework that was asked
+    for, as `passed`, `failed` and `not_checked`. Its severity is that of the worst failing finding.
     """
     failed = list(failing)
     worst = max((severity_id(finding.severity) for finding in failed), default=0)
@@ -134,14 +153,17 @@ def compliance_finding(
         unmapped={
             "guarita": {
                 "threshold": threshold,
+                "threshold_given": threshold_given,
                 "policy_origin": policy_origin,
                 "digests": dict(digests),
                 "by_severity": dict(by_severity),
                 "by_decision": dict(by_decision),
                 "coverage": dict(coverage),
                 "failing": len(failed),
+                "waived": sorted(waived, key=lambda one: (one.until, one.fingerprint))[:MAX_WAIVED],
                 "base": base,
                 "problems": list(problems),
+                "frameworks": {name: dict(counts) for name, counts in (frameworks or {}).items()},
             }
         },
     )
