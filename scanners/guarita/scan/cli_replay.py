@@ -90,7 +90,9 @@ def replay(
     check_scanners(past)
     with terminable():
         tree, base = find_trees(past, paths, records)
-        chosen = find_policy_of(past, tree, base, policy or context.config)
+        chosen = find_policy_of(
+            past.digests.get("policy", ""), past.policy_origin, tree, base, policy or context.config
+        )
         known = find_baseline(past, chosen, baseline)
         check_advisories(past, advisories)
         with context.progress() as bars:

@@ -60,7 +60,7 @@ class Judge:
         """What a reader should know about the waivers, after `decide`."""
         notes = []
         for index, waiver in enumerate(self.policy.waivers):
-            name = _waiver_name(waiver)
+            name = waiver_name(waiver)
             if index not in self._used:
                 notes.append(f"the waiver for {name} ({waiver.owner}) matches nothing: remove it")
             elif self.today <= waiver.expires <= self.today + SOON:
@@ -128,7 +128,7 @@ class Judge:
     def _waiver(self, finding: Finding) -> tuple[Waiver | None, str]:
         expired = ""
         for index, waiver in enumerate(self.policy.waivers):
-            if not _waives(waiver, finding):
+            if not waives(waiver, finding):
                 continue
             self._used.add(index)
             if waiver.expires < self.today:
@@ -144,7 +144,7 @@ class Judge:
     def _until(self, finding: Finding) -> dt.date:
         """The last day of the unbroken time, from today on, in which some waiver excuses a finding."""
         last, days = self.today, self.policy.max_waiver_days
-        matching = (w.expires for w in self.policy.waivers if _waives(w, finding))
+        matching = (w.expires for w in self.policy.waivers if waives(w, finding))
         for expires in sorted(expires for expires in matching if expires >= self.today):
             # One that reaches too far today comes into force later.
             if days is None or expires - dt.timedelta(days=days) <= last + dt.timedelta(days=1):
@@ -164,7 +164,8 @@ def result(decisions: Iterable[Decision], coverage: Coverage, problems: Iterable
     return Result.FAILED if failing else Result.PASSED
 
 
-def _waives(waiver: Waiver, finding: Finding) -> bool:
+def waives(waiver: Waiver, finding: Finding) -> bool:
+    """Whether a waiver means a finding, whatever the day."""
     if waiver.rule is None and waiver.fingerprint is None:
         return False
     return (
@@ -175,5 +176,6 @@ def _waives(waiver: Waiver, finding: Finding) -> bool:
     )
 
 
-def _waiver_name(waiver: Waiver) -> str:
+def waiver_name(waiver: Waiver) -> str:
+    """What to call a waiver: its rule, else its fingerprint."""
     return waiver.rule or waiver.fingerprint or "nothing"

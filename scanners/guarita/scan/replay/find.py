@@ -89,43 +89,37 @@ def tree_digest(tree: Tree) -> str:
     return taken.snapshot.digest
 
 
-def find_policy_of(past: Past, tree: Tree, base: Revision | None, named: Path | None) -> Policy:
-    """The policy with the verdict's digest: the one named, or that of the place where the verdict had it from.
+def find_policy_of(
+    digest: str, origin: PolicyOrigin, tree: Tree, base: Revision | None, named: Path | None
+) -> Policy:
+    """The policy with this digest: the one named, or that of the place where a verdict had it from.
 
     Raises CannotReplayError (`replay.no-policy`).
     """
     seen = []
-    for file, revision in _policies(past, base, named):
+    for file in _policies(origin, named):
         try:
-            found = find_policy(tree, file=file, base=revision)
+            found = find_policy(tree, file=file, base=base if origin is PolicyOrigin.BASE else None)
         except GuaritaError as error:
             seen.append(error.message)
             continue
-        if policy_digest(found.section) == past.digests.get("policy"):
-            return Policy(found.section, past.policy_origin, found.source, found.baseline, found.ledger)
+        if policy_digest(found.section) == digest:
+            return Policy(found.section, origin, found.source, found.baseline, found.ledger)
         seen.append(f"{found.source} has {policy_digest(found.section)[:12]}…")
     raise CannotReplayError(
         "replay.no-policy",
-        f"the policy {past.digests.get('policy', '')[:12]}… is not here: {'; '.join(seen)}",
+        f"the policy {digest[:12]}… is not here: {'; '.join(seen)}",
         hint="name the policy as it was then: --policy FILE",
     )
 
 
-def _policies(
-    past: Past, base: Revision | None, named: Path | None
-) -> Iterator[tuple[Path | None, Revision | None]]:
+def _policies(origin: PolicyOrigin, named: Path | None) -> Iterator[Path | None]:
     if named is not None:
-        yield named, None
+        yield named
         return
-    match past.policy_origin:
-        case PolicyOrigin.BASE:
-            yield None, base
-        case PolicyOrigin.FILE:
-            if Path(config.FILE_NAME).is_file():
-                yield Path(config.FILE_NAME), None
-            yield None, None
-        case PolicyOrigin.TREE | PolicyOrigin.DEFAULT:
-            yield None, None
+    if origin is PolicyOrigin.FILE and Path(config.FILE_NAME).is_file():
+        yield Path(config.FILE_NAME)
+    yield None
 
 
 def find_baseline(past: Past, policy: Policy, file: Path | None) -> frozenset[str]:

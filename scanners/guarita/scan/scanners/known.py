@@ -31,11 +31,16 @@ def choose(names: Sequence[str] | None, options: Options | None = None) -> list[
                 hint=f"one of: {', '.join(SCANNERS)}",
             )
     options = options or Options()
-    # These need what only the caller has, or a policy that asks for them.
-    left_out = {"dependencies"} - ({"dependencies"} if options.advisories else set())
-    left_out |= {"platform"} - set(options.packs)
-    chosen = [name for name in SCANNERS if (name in names if names else name not in left_out)]
+    chosen = running(names, packs=options.packs, advisories=bool(options.advisories))
     return [_made(name, options) for name in chosen]
+
+
+def running(names: Sequence[str] | None, *, packs: Sequence[str], advisories: bool = False) -> list[str]:
+    """The names of the scanners that run where these are asked for, or all that can."""
+    # These need what only the caller has, or a policy that asks for them.
+    left_out = {"dependencies"} - ({"dependencies"} if advisories else set())
+    left_out |= {"platform"} - set(packs)
+    return [name for name in SCANNERS if (name in names if names else name not in left_out)]
 
 
 def _made(name: str, options: Options) -> Scanner:
