@@ -103,8 +103,8 @@ def test_another_policy_is_judged_from_a_report(at, report, tmp_path):
     assert {change["now"] for change in verdict["changes"]} == {"left out"}
     status, verdict = by("scan: {scanners: [code], fail_on: critical}\n")
     assert status == 3
-    assert verdict["unknown"] == ["1 files were left out then and would be scanned: run the scan"]
-    status, verdict = by(POLICY + "  packs: [platform]\n")
+    assert verdict["unknown"] == ["left out then and not now: 1 file"]
+    status, verdict = by(POLICY.replace("[code]", "[code, platform]"))
     assert "the scanner platform did not run then" in verdict["unknown"]
 
 

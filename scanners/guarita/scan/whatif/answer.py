@@ -13,7 +13,7 @@ from guarita.policy.gate.judge import Judge
 from guarita.policy.gate.verdict import Result, State
 from guarita.scan.digests import policy_digest
 from guarita.scan.replay.past import Past
-from guarita.scan.reports.summary import place
+from guarita.scan.reports.summary import place, plural
 from guarita.scan.scanners.known import running
 from guarita.scan.whatif.report import StoredReport
 
@@ -136,7 +136,7 @@ def _unseen(report: StoredReport, policy: ScanSection, judge: Judge) -> Iterator
         and judge.excluded(file.name) is None
     ]
     if fresh:
-        yield f"{len(fresh)} files were left out then and would be scanned: run the scan"
+        yield f"left out then and not now: {plural(len(fresh), 'file')}"
 
 
 def by_date(past: Past, today: dt.date) -> Answer:
