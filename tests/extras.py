@@ -30,6 +30,11 @@ CASES = (
             ("seal --help", 0, "SealedSecret"),
         ],
     ),
+    (
+        "alerts",
+        "import guarita.detection.alerts.channels.webhook",
+        [("detect alerts --help", 0, "silence")],
+    ),
     ("gateway", "import guarita.gateway.core, guarita.gateway.keys", [("scan .", 2, "guarita[scan]")]),
     ("rotation", "import guarita.rotation.interface", [("rotate --help", 0, "drill")]),
     ("pii", "from guarita.pii import IngestGate", [("pii scan --ledger none a.py", 0, "")]),

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from guarita.config.detection import DetectionSection
 from guarita.config.gateway import GatewaySection
 from guarita.config.pii import PiiSection
 from guarita.config.rotation import RotationSection
@@ -161,3 +162,4 @@ class Config(Section, frozen=True, kw_only=True):
     gateway: GatewaySection = GatewaySection()
     pii: PiiSection = PiiSection()
     rotation: RotationSection = RotationSection()
+    detection: DetectionSection = DetectionSection()

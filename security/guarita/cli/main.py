@@ -15,6 +15,7 @@ from guarita.errors import ExitStatus, GuaritaError
 # Help in a line, here, so that `guarita --help` imports no part. A command from elsewhere shows its package.
 SUMMARIES = {
     "audit": "Read, verify and prove the audit ledger.",
+    "detect": "Detect attacks in the ledger, and tell who must know.",
     "gateway": "Decide who may call what: policy, keys, revocation.",
     "init": "Write a starting guarita.yaml that fits the tree.",
     "pii": "Find personal data in documents, and handle it by policy.",
@@ -27,6 +28,7 @@ SUMMARIES = {
 }
 
 EXTRAS = {
+    "detect": "alerts",
     "gateway": "gateway",
     "init": "scan",
     "pii": "pii",

@@ -82,7 +82,7 @@ class Peer:
         """What a status means."""
         if status in _BUSY:
             return SinkUnavailableError(
-                "audit.sink-busy", f"{self.url}: HTTP status {status}", retry_after=_seconds(retry_after)
+                "audit.sink-busy", f"{self.url}: HTTP status {status}", retry_after=seconds(retry_after)
             )
         hint = None
         if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
@@ -108,7 +108,7 @@ class Peer:
         return bytes(body)
 
 
-def _seconds(retry_after: str | None) -> float | None:
+def seconds(retry_after: str | None) -> float | None:
     """Retry-After (RFC 9110 section 10.2.3), as seconds or as a date."""
     if retry_after is None:
         return None

@@ -1,0 +1,1 @@
+"""Alerts: what was detected reaches the right person in time, at least once."""

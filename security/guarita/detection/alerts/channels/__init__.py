@@ -1,0 +1,1 @@
+"""The channels, one a file. `build` makes them from guarita.yaml."""

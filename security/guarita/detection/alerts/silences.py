@@ -1,0 +1,64 @@
+"""Which alerts are silenced, and until when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from typing import Final
+
+from guarita.detection.alerts.errors import AlertsUsageError
+from guarita.detection.alerts.model import Alert, Silence
+
+GROUP: Final = "group."
+NAMES: Final = ("rule", "level", "tag", f"{GROUP}FIELD")
+
+
+def matchers(texts: Iterable[str]) -> dict[str, str]:
+    """`NAME=PATTERN` each, as on the command line. Raises AlertsUsageError `alerts.matcher`."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, pattern = text.partition("=")
+        if (
+            not equals
+            or not pattern
+            or not (name in NAMES[:-1] or name.removeprefix(GROUP) not in {name, ""})
+        ):
+            raise AlertsUsageError(
+                "alerts.matcher",
+                f"{text!r} is no matcher",
+                hint=f"NAME=PATTERN, NAME one of {', '.join(NAMES)}",
+            )
+        if name in found:
+            raise AlertsUsageError("alerts.matcher", f"{name} stands twice: all matchers must hold")
+        found[name] = pattern
+    if not found:
+        raise AlertsUsageError(
+            "alerts.matcher", "a silence needs a matcher", hint="rule=* silences every rule"
+        )
+    return found
+
+
+def matches(silence: Silence, alert: Alert) -> bool:
+    """Whether every matcher of the silence holds for the alert."""
+    return all(
+        any(fnmatchcase(value, pattern) for value in _values(alert, name))
+        for name, pattern in silence.matchers.items()
+    )
+
+
+def muted_until(silences: Iterable[Silence], alert: Alert, now: int) -> int | None:
+    """Until when (ms) an alert is silenced; None when it is not."""
+    ends = [one.until for one in silences if one.since <= now < one.until and matches(one, alert)]
+    return max(ends, default=None)
+
+
+def _values(alert: Alert, name: str) -> list[str]:
+    match name:
+        case "rule":
+            return [alert.rule]
+        case "level":
+            return [alert.level]
+        case "tag":
+            return alert.tags
+    value = alert.group.get(name.removeprefix(GROUP))
+    return [] if value is None else [value]
