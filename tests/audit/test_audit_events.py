@@ -72,6 +72,16 @@ BUILT = {
     "detection": events.detection_finding(
         **NOW, finding_uid="x1", rule="R1", title="Many refusals", severity="critical", resource="gateway", details={"n": 9}
     ),
+    "detection-whole": events.detection_finding(
+        **NOW, finding_uid="x2", rule="brute-force", title="Brute force", severity="high", first=1, last=2, count=3,
+        attacks=[
+            events.Attack(
+                tactics=[events.Tactic(uid="TA0006")],
+                technique=events.Technique(uid="T1110", name="Brute Force"),
+                sub_technique=events.Technique(uid="T1110.004"),
+            )
+        ],
+    ),
     "heartbeat-start": events.heartbeat(**NOW, writer="w", boot="b", counter=0, period=60_000, beat="start"),
     "heartbeat": events.heartbeat(**NOW, writer="w", boot="b", counter=1, period=60_000),
     "heartbeat-stop": events.heartbeat(**NOW, writer="w", boot="b", counter=2, period=60_000, beat="stop"),

@@ -10,6 +10,7 @@ from guarita.audit.events.gate import (
     scan_activity,
 )
 from guarita.audit.events.lifecycle import Beat, heartbeat
+from guarita.audit.events.objects import Attack, Tactic, Technique
 from guarita.audit.events.secret import Personal, Secret, Text
 from guarita.audit.events.services import (
     api_activity,
@@ -26,12 +27,15 @@ from guarita.audit.events.services import (
 __all__ = [
     "CLASSES",
     "MAX_LISTED",
+    "Attack",
     "MAX_WAIVED",
     "Beat",
     "Event",
     "FailingFinding",
     "Personal",
     "Secret",
+    "Tactic",
+    "Technique",
     "Text",
     "WaivedFinding",
     "api_activity",

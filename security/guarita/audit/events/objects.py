@@ -210,10 +210,36 @@ class Analytic(Ocsf, frozen=True, kw_only=True):
     type_id: int = 1
 
 
+class Tactic(Ocsf, frozen=True, kw_only=True):
+    """A tactic of MITRE ATT&CK: `TA0006`."""
+
+    uid: str
+    name: str | UnsetType = UNSET
+
+
+class Technique(Ocsf, frozen=True, kw_only=True):
+    """A technique of MITRE ATT&CK, `T1110`, or one below it, `T1110.004`."""
+
+    uid: str
+    name: str | UnsetType = UNSET
+
+
+class Attack(Ocsf, frozen=True, kw_only=True):
+    """What an attacker does, in the words of MITRE ATT&CK."""
+
+    tactics: list[Tactic] | UnsetType = UNSET
+    technique: Technique | UnsetType = UNSET
+    sub_technique: Technique | UnsetType = UNSET
+
+
 class DetectionInfo(FindingInfo, frozen=True, kw_only=True):
-    """A detection's identity, with its rule."""
+    """A detection's identity, with its rule and the time of the first and the last event (ms since the epoch)."""
 
     analytic: Analytic | UnsetType = UNSET
+    attacks: list[Attack] | UnsetType = UNSET
+    first_seen_time: int | UnsetType = UNSET
+    last_seen_time: int | UnsetType = UNSET
+    related_events_count: int | UnsetType = UNSET
 
 
 Unmapped = dict[str, Any]

@@ -252,14 +252,26 @@ def detection_finding(
     rule: str,
     title: str,
     severity: Level,
+    attacks: Sequence[o.Attack] = (),
+    first: int | None = None,
+    last: int | None = None,
+    count: int | None = None,
     resource: Text | None = None,
     details: Mapping[str, Any] | None = None,
     uid: str | None = None,
 ) -> c.DetectionFinding:
-    """2004: a detection rule matched."""
+    """2004: a detection rule matched. `first` and `last` (ms) are of the `count` events that it matched on."""
     return c.DetectionFinding(
         **head(2004, _CREATED, time=time, severity=severity_id(severity), uid=_text(uid)),
-        finding_info=o.DetectionInfo(uid=finding_uid, title=title, analytic=o.Analytic(uid=rule, name=rule)),
+        finding_info=o.DetectionInfo(
+            uid=finding_uid,
+            title=title,
+            analytic=o.Analytic(uid=rule, name=rule),
+            attacks=list(attacks) or UNSET,
+            first_seen_time=UNSET if first is None else first,
+            last_seen_time=UNSET if last is None else last,
+            related_events_count=UNSET if count is None else count,
+        ),
         resources=UNSET if resource is None else [o.Resource(uid=resource)],
         unmapped=UNSET if details is None else {"guarita": dict(details)},
     )
