@@ -27,8 +27,8 @@ from guarita.audit.events.services import (
 __all__ = [
     "CLASSES",
     "MAX_LISTED",
-    "Attack",
     "MAX_WAIVED",
+    "Attack",
     "Beat",
     "Event",
     "FailingFinding",
