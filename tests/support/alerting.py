@@ -1,12 +1,18 @@
 """A ledger, a clock that only the test turns, channels that do as they are told, and couriers between them."""
 
+import contextlib
 import random
+from pathlib import Path
+
+import msgspec
 
 from guarita import config
 from guarita.audit import events, open_ledger
 from guarita.detection.alerts import desk
+from guarita.detection.alerts.channels.build import build_all
 from guarita.detection.alerts.courier import Courier, write_records
 from guarita.detection.alerts.interface import Channel, ChannelRefusedError, ChannelUnavailableError
+from guarita.detection.alerts.model import Message
 from guarita.detection.alerts.routing import Routing
 from guarita.detection.alerts.state import State
 from guarita.detection.alerts.stores.locate import beside
@@ -20,11 +26,13 @@ REST = "      - {name: rest, levels: [info, low, medium, high, critical], channe
 
 
 def section(routes, *, channels="a b c", more=""):
-    """A section with channels of these names; what they are is the test's."""
-    named = "".join(
-        f"      {name}: {{type: webhook, url: 'http://127.0.0.1:9/{name}', secrets: [{{env: X}}]}}\n"
-        for name in channels.split()
-    )
+    """A section with these channels: by name as they are written, or names whose kind does not matter."""
+    if isinstance(channels, str):
+        channels = {
+            name: f"{{type: webhook, url: 'http://127.0.0.1:9/{name}', secrets: [{{env: X}}]}}"
+            for name in channels.split()
+        }
+    named = "".join(f"      {name}: {written}\n" for name, written in channels.items())
     text = f"detection:\n  alerts:\n    channels:\n{named}    routes:\n{routes}{more}"
     return config.parse(text.encode(), "test").detection.alerts
 
@@ -61,6 +69,57 @@ class Scripted(Channel):
         return [message.kind for _, message in self.sent]
 
 
+class Filed(Channel):
+    """Writes what it takes to a file, which outlives whoever sends."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def send(self, message, *, now):
+        with self.path.open("ab", buffering=0) as file:
+            file.write(msgspec.json.encode(message) + b"\n")
+        return "ok"
+
+    def messages(self):
+        lines = self.path.read_bytes().splitlines() if self.path.exists() else []
+        return [msgspec.json.decode(line, type=Message) for line in lines]
+
+
+class Steps:
+    """Counts the steps of whatever is made to count, and calls `at` before and after each."""
+
+    def __init__(self, at):
+        self.at, self.count = at, 0
+
+    def step(self):
+        self.count += 1
+        self.at(self.count)
+
+    def around(self, scene):
+        """Make every transaction, every message and every writing to the ledger of a scene count."""
+        whole, append = scene.database.transaction, scene.ledger.append_all
+
+        @contextlib.contextmanager
+        def transaction():
+            self.step()
+            with whole() as execute:
+                yield execute
+                self.step()
+            self.step()
+
+        scene.database.transaction = transaction
+        scene.ledger.append_all = lambda made: self._both(append, list(made))
+        for channel in scene.channels.values():
+            send = channel.send
+            channel.send = lambda message, now, send=send: self._both(send, message, now=now)
+
+    def _both(self, act, *arguments, **named):
+        self.step()
+        done = act(*arguments, **named)
+        self.step()
+        return done
+
+
 class Scene:
     """Everything that a courier works with."""
 
@@ -69,7 +128,11 @@ class Scene:
         self.ledger = open_ledger(str(url), key=key)
         self.database = beside(self.ledger)
         self.section = section(routes, channels=channels, more=more)
-        self.channels = {name: Scripted(refreshes=name in refreshing) for name in channels.split()}
+        self.channels = (
+            {name: Scripted(refreshes=name in refreshing) for name in channels.split()}
+            if isinstance(channels, str)
+            else build_all(self.section, Path(url).parent)
+        )
         self.routing = Routing(self.section, self.channels)
         self.courier = self.hire()
         self._count = 0

@@ -33,6 +33,8 @@ class Faulty(BaseHTTPRequestHandler):
             fault = server.faults.pop(0) if server.faults else "ok"
         if callable(fault):
             fault = fault(self, body) or "ok"
+        if fault == "done":
+            return
         if fault == "hang":
             server.released.wait(60)
             self.close_connection = True
