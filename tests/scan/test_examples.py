@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from guarita.audit import open_ledger
+from guarita.policy.frameworks import NAMES
+
 PLATFORM = Path(__file__).parents[2] / "examples" / "platform"
 GUARITA = Path(sysconfig.get_path("scripts")) / "guarita"
 SCANNERS = ("code", "manifests", "infrastructure", "secrets", "documents", "platform")
@@ -22,6 +25,7 @@ def gate(tmp_path_factory):
 
     def run(tree):
         chosen = [word for name in SCANNERS for word in ("--scanner", name)]
+        chosen += [word for name in NAMES for word in ("--framework", name)]
         report = folder / f"{tree}.json"
         done = subprocess.run(
             [
@@ -39,7 +43,7 @@ def gate(tmp_path_factory):
         )
         return done.returncode, json.loads(report.read_text())
 
-    return {tree: run(tree) for tree in ("good", "faulty")}
+    return {**{tree: run(tree) for tree in ("good", "faulty")}, "ledger": folder / "l.db"}
 
 
 def lines_of(fault):
@@ -128,3 +132,65 @@ def test_faults_cover_every_scanner_and_have_their_own_names():
         "platform",
     }
     assert len({fault["id"] for fault in LIST["faults"]}) == len(LIST["faults"]) >= 40
+
+
+def by_status(report, name):
+    (found,) = [one for one in report["frameworks"] if one["name"] == name]
+    return {
+        status: {control["id"] for control in found["controls"] if control["status"] == status}
+        for status in ("passed", "failed", "not_checked")
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_good_tree_fails_no_control_and_says_what_it_rests_on(gate, name):
+    (found,) = [one for one in gate["good"][1]["frameworks"] if one["name"] == name]
+    assert found["counts"]["failed"] == 0
+    assert found["counts"]["passed"] > 0
+    passed = [control for control in found["controls"] if control["status"] == "passed"]
+    assert all(
+        re.fullmatch(r"(\d+ files? with .+)", ran["over"]) for control in passed for ran in control["ran"]
+    )
+    assert all(control["ran"] for control in passed)
+
+
+FAILED = {
+    "cis-kubernetes": {
+        "5.1.2",
+        "5.1.3",
+        "5.1.6",
+        "5.2.2",
+        "5.2.3",
+        "5.2.5",
+        "5.2.6",
+        "5.2.7",
+        "5.3.2",
+        "5.4.1",
+    },
+    "nsa-cisa": {"1.0", "1.2", "1.4", "1.5", "1.7", "1.11", "C-0012", "C-0030", "C-0046"},
+    "lgpd": {"art. 6, VII", "art. 46", "art. 46, § 2º", "art. 49"},
+    "gdpr": {"Art. 25", "Art. 32"},
+    "pci-dss": {"3.5.1", "4.2.1", "6.2.4", "6.4.2", "7.2.1", "8.6.2"},
+    "iso-27001": {"A.5.17", "A.5.34", "A.8.2", "A.8.12", "A.8.13", "A.8.20", "A.8.24", "A.8.28"},
+    "soc-2": {"CC6.1", "CC6.6", "CC6.7", "A1.2", "C1.1"},
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_faulty_tree_fails_the_controls_that_its_faults_are_against(gate, name):
+    found, good = by_status(gate["faulty"][1], name), by_status(gate["good"][1], name)
+    assert FAILED[name] <= found["failed"]
+    assert FAILED[name] <= good["passed"], "the same control passes where the fault is not"
+    states = {
+        one["state"] for f in gate["faulty"][1]["frameworks"] for c in f["controls"] for one in c["standing"]
+    }
+    assert "failing" in states
+
+
+def test_the_ledger_counts_the_controls(gate):
+    report = gate["faulty"][1]
+    counted = {one["name"]: one["counts"] for one in report["frameworks"]}
+    assert all(set(counts) == {"passed", "failed", "not_checked"} for counts in counted.values())
+    with open_ledger(str(gate["ledger"]), read_only=True) as ledger:
+        (found,) = [one.event for one in ledger.query() if one.index == report["recorded"]["index"]]
+    assert found["unmapped"]["guarita"]["frameworks"] == counted

@@ -15,6 +15,7 @@ from guarita.config.rotation import RotationSection
 from guarita.config.sinks import NonEmpty, SinkSection, unique
 
 SeverityName = Literal["info", "low", "medium", "high", "critical"]
+FrameworkName = Literal["cis-kubernetes", "nsa-cisa", "lgpd", "gdpr", "pci-dss", "iso-27001", "soc-2"]
 Patterns = Annotated[list[NonEmpty], Meta(min_length=1)]
 RuleName = Annotated[str, Meta(min_length=1, pattern=r"^[A-Za-z0-9_.*?:-]+$")]
 
@@ -133,6 +134,10 @@ class ScanSection(Section, frozen=True, kw_only=True):
     packs: Annotated[
         list[Literal["platform"]],
         Meta(description="Demands beside the scanners' own rules (docs/platform-pack.md)."),
+    ] = []
+    frameworks: Annotated[
+        list[FrameworkName],
+        Meta(description="Frameworks whose controls are shown as passed, failed or not checked."),
     ] = []
     exclude: list[Exclusion] = []
     severity: list[SeverityOverride] = []

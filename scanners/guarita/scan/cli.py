@@ -16,6 +16,7 @@ from guarita.audit import Ledger
 from guarita.cli import Context, command_options
 from guarita.cli.ending import terminable
 from guarita.errors import ExitStatus, GuaritaError, UsageError
+from guarita.policy.frameworks import NAMES
 from guarita.policy.gate.finding import Severity
 from guarita.policy.gate.verdict import Result, Verdict
 from guarita.scan import baseline as baselines
@@ -71,6 +72,13 @@ STATUS = {
     "--diff", metavar="REV", help="Only what the tree adds to this revision fails; its policy judges."
 )
 @click.option(
+    "--framework",
+    "frameworks",
+    multiple=True,
+    type=click.Choice(NAMES),
+    help="Show its controls as passed, failed or not checked. May be given again.",
+)
+@click.option(
     "--jobs", "-j", type=click.IntRange(1, 64), default=None, metavar="N", help="Processes for each scanner."
 )
 @click.option(
@@ -109,6 +117,7 @@ def scan(  # noqa: PLR0917  # click passes the context by position, the rest by 
     diff: str | None,
     jobs: int | None,
     *,
+    frameworks: tuple[str, ...],
     advisories: tuple[Path, ...],
     cache: Path | None,
     no_cache: bool,
@@ -142,6 +151,7 @@ def scan(  # noqa: PLR0917  # click passes the context by position, the rest by 
                     advisories=advisories,
                     verify_cache=verify_cache,
                     warm=warm or watch,
+                    frameworks=frameworks,
                     progress=shown(bars),
                 )
             )

@@ -7,7 +7,7 @@ import datetime as dt
 import os
 import time
 import uuid
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,17 +15,19 @@ from pathlib import Path
 from guarita import config
 from guarita.config import LedgerSection, ScanSection
 from guarita.errors import UsageError
+from guarita.policy.frameworks import FrameworkCoverage, covered, load_framework, load_reach
 from guarita.policy.gate.coverage import Coverage
 from guarita.policy.gate.finding import Finding, Severity, with_fingerprints
 from guarita.policy.gate.judge import Judge, result
-from guarita.policy.gate.verdict import PolicyOrigin, Verdict
+from guarita.policy.gate.verdict import Decision, PolicyOrigin, Verdict
 from guarita.scan import baseline as baselines
 from guarita.scan.cache import Store, limit
+from guarita.scan.census import census
 from guarita.scan.digests import digests
 from guarita.scan.interface import Options, Scanner
 from guarita.scan.runner import Progress, Scanned, run
 from guarita.scan.scanners.known import choose
-from guarita.scan.tree import EntryKind, Revision, TakenSnapshot, Tree, staging, take_snapshot
+from guarita.scan.tree import EntryKind, Revision, Tree, staging, take_snapshot
 from guarita.scan.verify import compared
 from guarita.scan.weakening import is_watched, weakened
 
@@ -64,6 +66,8 @@ class Request:
     """Whether to ask engines that go on after the run, and to start them."""
     moment: dt.datetime | None = None
     """The time (UTC) to judge by, where that is not now: an old verdict is run again as it was."""
+    frameworks: tuple[str, ...] = ()
+    """Frameworks whose controls to show, beside those that the policy names."""
     progress: Progress = lambda *_: None
 
 
@@ -128,12 +132,12 @@ def judge(request: Request) -> Verdict:
     judging = Judge(section, started.date(), baseline=known, fail_on=request.fail_on)
     with _store(request.cache) as store:
         if request.base is not None:
-            _, before = _scan(request, request.base, judging, chosen, store)
+            before = _scan(request, request.base, judging, chosen, store).scanned
             judging.existing = frozenset(finding.fingerprint for finding in before.findings)
-        taken, scanned = _scan(request, request.tree, judging, chosen, store)
+        seen = _scan(request, request.tree, judging, chosen, store)
+    scanned = seen.scanned
     if request.verify_cache:
-        _, cold = _scan(request, request.tree, judging, chosen, None)
-        scanned = compared(scanned, cold)
+        scanned = compared(scanned, _scan(request, request.tree, judging, chosen, None).scanned)
     decisions = judging.decide([*scanned.findings, *_weakened(request)])
     coverage = Coverage(files=scanned.files)
     return Verdict(
@@ -149,7 +153,7 @@ def judge(request: Request) -> Verdict:
         policy_origin=request.policy.origin,
         policy_source=request.policy.source,
         digests=digests(
-            tree=taken.snapshot.digest,
+            tree=seen.digest,
             policy=section,
             runs=scanned.runs,
             decisions=decisions,
@@ -160,6 +164,7 @@ def judge(request: Request) -> Verdict:
         coverage=coverage,
         problems=scanned.problems,
         scanners=scanned.runs,
+        frameworks=_frameworks(request, seen.things, scanned, decisions),
         notes=(*judging.notes(), *_left_out(request, section)),
     )
 
@@ -202,7 +207,7 @@ def _store(folder: Path | None) -> AbstractContextManager[Store | None]:
 
 def _scan(
     request: Request, tree: Tree, judging: Judge, chosen: Sequence[Scanner], store: Store | None
-) -> tuple[TakenSnapshot, Scanned]:
+) -> _Seen:
     section = request.policy.section
     entries = list(tree.entries())
     with staging(entries) as scratch:
@@ -220,4 +225,41 @@ def _scan(
             warm=request.warm,
             progress=request.progress,
         )
-        return taken, scanned
+        things = (
+            census(load_reach(), taken.snapshot.files, scanned.files)
+            if _asked(request) and tree is request.tree
+            else {}
+        )
+        return _Seen(taken.snapshot.digest, scanned, things)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A tree that was scanned."""
+
+    digest: str
+    scanned: Scanned
+    things: Mapping[str, int]
+
+
+def _asked(request: Request) -> list[str]:
+    return list(dict.fromkeys((*request.policy.section.frameworks, *request.frameworks)))
+
+
+def _frameworks(
+    request: Request, things: Mapping[str, int], scanned: Scanned, decisions: Sequence[Decision]
+) -> tuple[FrameworkCoverage, ...]:
+    unknown = sum(file.status.unknown for file in scanned.files)
+    unseen = f"{unknown} files could not be judged" if unknown else ""
+    if scanned.problems:
+        unseen = f"{', '.join(sorted({problem.code for problem in scanned.problems}))}: a part was not seen"
+    return tuple(
+        covered(
+            load_framework(name),
+            load_reach(),
+            things=things,
+            findings=[(decision.finding, decision.state.value) for decision in decisions],
+            unseen=unseen,
+        )
+        for name in _asked(request)
+    )

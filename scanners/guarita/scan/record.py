@@ -96,6 +96,7 @@ def _events(verdict: Verdict) -> list[events.Event]:
             base=verdict.base,
             problems=[problem.code for problem in verdict.problems],
             threshold_given=verdict.fail_on_given,
+            frameworks={one.name: one.counts() for one in verdict.frameworks},
         ),
     ]
 

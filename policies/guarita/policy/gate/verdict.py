@@ -8,6 +8,7 @@ from collections import Counter
 
 import msgspec
 
+from guarita.policy.frameworks.coverage import FrameworkCoverage
 from guarita.policy.gate.coverage import Coverage
 from guarita.policy.gate.finding import Finding, Severity
 
@@ -129,6 +130,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     scanners: tuple[ScannerRun, ...] = ()
     notes: tuple[str, ...] = ()
     """What a reader should know beside the verdict: waivers that run out soon, waivers that match nothing."""
+    frameworks: tuple[FrameworkCoverage, ...] = ()
+    """Those that were asked for."""
     recorded: Recorded | None = None
     """Its entry in the audit ledger; None where there is none."""
 

@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from guarita.policy.frameworks import FrameworkCoverage, Status
+from guarita.policy.frameworks.coverage import ControlCoverage
 from guarita.policy.gate.coverage import FileCoverage, FileStatus
 from guarita.policy.gate.finding import Severity
 from guarita.policy.gate.verdict import Decision, PolicyOrigin, Result, State, Verdict
@@ -139,6 +141,42 @@ class RecordedDocument(Part, frozen=True):
     index: Count
 
 
+class StandingDocument(Part, frozen=True):
+    """A finding against a control, and what the policy decided about it."""
+
+    fingerprint: Hex
+    rule: str
+    state: State
+
+
+class RanDocument(Part, frozen=True):
+    """A check that ran, and over what."""
+
+    check: str
+    over: str
+
+
+class ControlDocument(Part, frozen=True):
+    """One control of a framework."""
+
+    id: str
+    title: str
+    status: Status
+    reason: str
+    ran: tuple[RanDocument, ...]
+    standing: tuple[StandingDocument, ...]
+
+
+class FrameworkDocument(Part, frozen=True):
+    """A framework's controls, and how many ended how. Passing is no certification."""
+
+    name: str
+    title: str
+    edition: str
+    counts: dict[str, Count]
+    controls: tuple[ControlDocument, ...]
+
+
 class ReportDocument(Part, frozen=True):
     """The verdict of one run of `guarita scan`, with all that it rests on."""
 
@@ -160,6 +198,7 @@ class ReportDocument(Part, frozen=True):
     coverage: CoverageDocument
     problems: tuple[ProblemDocument, ...]
     scanners: tuple[ScannerDocument, ...]
+    frameworks: tuple[FrameworkDocument, ...]
     notes: tuple[str, ...]
     recorded: RecordedDocument | None
     """None where the run left no record."""
@@ -184,8 +223,30 @@ def document(verdict: Verdict) -> ReportDocument:
         coverage=CoverageDocument(files=_files(verdict.coverage.files)),
         problems=tuple(_same(ProblemDocument, problem) for problem in verdict.problems),
         scanners=tuple(_same(ScannerDocument, run) for run in verdict.scanners),
+        frameworks=tuple(_framework(one) for one in verdict.frameworks),
         recorded=_same(RecordedDocument, verdict.recorded) if verdict.recorded else None,
     )
+
+
+def _framework(one: FrameworkCoverage) -> FrameworkDocument:
+    controls = msgspec.convert(_plain_rules(one.controls), tuple[ControlDocument, ...])
+    return _same(FrameworkDocument, one, counts=one.counts(), controls=controls)
+
+
+def _plain_rules(controls: tuple[ControlCoverage, ...]) -> Any:
+    """The controls as plain data; a rule may be anybody's, and hold what is not Unicode."""
+    return [
+        {
+            **msgspec.structs.asdict(control),
+            "status": control.status.value,
+            "ran": [msgspec.structs.asdict(ran) for ran in control.ran],
+            "standing": [
+                {"fingerprint": one.fingerprint, "rule": _text(one.rule), "state": one.state}
+                for one in control.standing
+            ],
+        }
+        for control in controls
+    ]
 
 
 def encode(value: Any) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from guarita.policy.frameworks.coverage import ControlCoverage, FrameworkCoverage
 from guarita.policy.gate.finding import Severity
 from guarita.policy.gate.verdict import Decision, PolicyOrigin, Result, State, Verdict
 from guarita.scan.reports.escape import printable
@@ -20,6 +21,8 @@ STATES = {
 """Each state in words."""
 EXCUSED = (State.WAIVED, State.BASELINE, State.EXISTING, State.SUPPRESSED)
 """States in which the policy lets a finding through that would fail otherwise."""
+SOME = 6
+"""Rules that are named where there may be many."""
 ORIGINS = {
     PolicyOrigin.FILE: "from a file that was named",
     PolicyOrigin.BASE: "from the base revision",
@@ -27,6 +30,26 @@ ORIGINS = {
     PolicyOrigin.DEFAULT: "built in: no policy was found",
 }
 """Each origin of the policy in words."""
+
+
+NO_CERTIFICATE = (
+    "A control that passed has no fault that its checks look for, in what was read. That is no certification, and no "
+    "statement of an auditor; what was not checked is open."
+)
+"""What every report says beside the controls of a framework."""
+
+
+def controls(one: FrameworkCoverage) -> str:
+    """How a framework's controls ended, in words: `2 passed, 1 failed, 9 not checked`."""
+    return ", ".join(f"{count:,} {status.replace('_', ' ')}" for status, count in one.counts().items())
+
+
+def standing(control: ControlCoverage) -> str:
+    """What stands against a control: findings by state, and the rules."""
+    rules = dict.fromkeys(printable(one.rule) for one in control.standing)
+    named = ", ".join(list(rules)[:SOME]) + (f" and {len(rules) - SOME} more" if len(rules) > SOME else "")
+    counted = Counter(STATES[State(one.state)] for one in control.standing)
+    return f"{', '.join(f'{count:,} {state}' for state, count in counted.items())}: {named}"
 
 
 def plural(count: int, one: str, many: str = "") -> str:

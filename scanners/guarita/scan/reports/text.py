@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from guarita.policy.frameworks import FrameworkCoverage, Status
 from guarita.policy.gate.coverage import FileStatus
 from guarita.policy.gate.finding import Severity
 from guarita.policy.gate.verdict import Decision, Result, State, Verdict
@@ -22,13 +23,16 @@ from guarita.scan.reports.escape import clipped, printable
 from guarita.scan.reports.interface import Reporter
 from guarita.scan.reports.summary import (
     EXCUSED,
+    NO_CERTIFICATE,
     STATES,
     by_rule,
+    controls,
     levels,
     next_steps,
     place,
     plural,
     policy,
+    standing,
     why,
 )
 
@@ -75,6 +79,7 @@ class TextReporter(Reporter):
         _unknown(verdict, console)
         _failing(verdict.failing, console)
         _others(verdict, console)
+        _frameworks(verdict.frameworks, console)
         _scanners(verdict, console)
         _answer(verdict, console)
 
@@ -205,6 +210,20 @@ def _others(verdict: Verdict, console: Console) -> None:
     for note in verdict.notes:
         _wrapped(console, (" note ", "yellow"), note, indent=6)
     if verdict.notes or len(verdict.decisions) > len(verdict.failing):
+        console.print()
+
+
+def _frameworks(frameworks: Sequence[FrameworkCoverage], console: Console) -> None:
+    for one in frameworks:
+        failed = [control for control in one.controls if control.status is Status.FAILED]
+        _line(console, (f" {one.title}", "bold"), f"  {one.edition}: {controls(one)}")
+        for control in failed[:NAMED]:
+            _line(console, ("   failed ", "bold red"), f"{control.id}  {clipped(control.title, 60)}")
+            _wrapped(console, "          ", standing(control), indent=10)
+        if len(failed) > NAMED:
+            _line(console, f"   … and {len(failed) - NAMED:,} more; `--output html=FILE` has all")
+    if frameworks:
+        _wrapped(console, (" note ", "yellow"), NO_CERTIFICATE, indent=6)
         console.print()
 
 
