@@ -52,11 +52,21 @@ def test_each_level_goes_its_way_and_the_ledger_says_in_what_time(scene):
 def test_an_entry_without_our_details_is_an_alert_of_the_worst_level_that_it_may_have(scene):
     from guarita.audit.events import detection_finding
 
-    bare = detection_finding(time=scene.now, finding_uid="x", rule="r", title="T", severity="unheard-of")
-    entry = scene.ledger.append(bare).index
+    bare = {"time": scene.now, "rule": "r", "title": "T", "severity": "unheard-of"}
+    entry = scene.ledger.append(detection_finding(**bare, finding_uid="x")).index
+    scene.ledger.append(
+        detection_finding(
+            **bare, finding_uid="y", resource="db-1", first=scene.now - 9, last=scene.now - 1, count=3
+        )
+    )
     scene.go(5 * SECOND, step=SECOND)
-    ((_, message),) = scene.channels["a"].sent
-    assert (message.level, message.alerts[0].evidence, message.alerts[0].group) == ("critical", [entry], {})
+    (_, first), (_, second) = sorted(scene.channels["a"].sent, key=lambda sent: sent[1].count)
+    assert (first.level, first.alerts[0].evidence, first.alerts[0].group) == ("critical", [entry], {})
+    assert (second.count, second.first - scene.now, second.alerts[0].group) == (
+        3,
+        -5009,
+        {"resource": "db-1"},
+    )
 
 
 def test_findings_of_one_group_are_one_alert_and_an_update_is_not_counted_twice(scene):
@@ -308,6 +318,30 @@ def test_a_flood_of_critical_alerts_tells_of_each_late_one_in_time(scene):
     when, message = scene.channels["a"].sent[-1]
     assert (message.flood, message.total, when - late) == (True, 21, 120 * SECOND)
     assert all(alert.notified for incident in scene.incidents() for alert in scene.alerts(incident))
+
+
+@with_routes(PAGE.replace("group_wait: 5,", "group_wait: 5, group_by: [rule],"))
+def test_of_an_incident_that_is_silenced_in_part_the_rest_is_told_and_the_part_later(scene):
+    scene.silence(10 * MINUTE, group_user="ana")
+    scene.detect(group={"user": "ana"})
+    scene.detect(group={"user": "rui"})
+    scene.go(9 * MINUTE, step=10 * SECOND)
+    assert [[line.group["user"] for line in m.alerts] for _, m in scene.channels["a"].sent] == [["rui"]]
+    scene.go(2 * MINUTE, step=10 * SECOND)
+    assert [message.total for _, message in scene.channels["a"].sent] == [1, 2]
+    assert [one["held"] for one in scene.events("alert.sent") if "held" in one] == [1]
+
+
+@with_routes(PAGE.replace("group_wait: 5,", "group_wait: 5, group_by: [rule],"))
+def test_an_acknowledgement_that_no_longer_holds_is_not_told_late(scene):
+    scene.channels["a"].faults = ["away"]
+    scene.detect()
+    scene.go(5 * SECOND)
+    scene.ack()
+    scene.detect(group={"user": "rui"})
+    scene.channels["a"].faults = ["away"] * 3
+    scene.go(10 * MINUTE, step=SECOND)
+    assert set(scene.channels["a"].kinds_sent()) == {"trigger"}
 
 
 def test_a_worse_finding_is_told_at_once_and_takes_the_acknowledgement_away(scene):

@@ -174,7 +174,11 @@ ACTS = st.one_of(
     st.tuples(st.just("detect"), st.sampled_from(["r1", "r2"]), st.sampled_from(["critical", "medium"]), st.integers(0, 3)),
     st.tuples(st.just("wait"), st.sampled_from([1, 40, 200, 2000, 20_000])),
     st.tuples(st.just("ack")),
-    st.tuples(st.just("silence"), st.sampled_from(["r1", "r*"]), st.sampled_from([30, 3000])),
+    st.tuples(
+        st.just("silence"),
+        st.sampled_from([{"rule": "r1"}, {"rule": "r*"}, {"group.user": "[01]"}]),
+        st.sampled_from([30, 700, 3000]),
+    ),
     st.tuples(st.just("unsilence")),
     st.tuples(st.just("fault"), st.sampled_from("ab"), st.sampled_from(["away", "no", "lost", "wait30"]), st.integers(1, 4)),
     st.tuples(st.just("kill"), st.integers(1, 30)),
@@ -183,7 +187,7 @@ ACTS = st.one_of(
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(ACTS, max_size=20))
-@example([("silence", "r*", 3000), ("detect", "r1", "critical", 0), ("wait", 20_000)])
+@example([("silence", {"rule": "r*"}, 3000), ("detect", "r1", "critical", 0), ("wait", 20_000)])
 @example([("fault", "a", "no", 4), ("detect", "r1", "critical", 0), ("kill", 12), ("kill", 9), ("ack",)])
 def test_each_critical_alert_is_told_or_stands_as_failed_and_nothing_while_silenced(acts):
     # In memory where there is such a place: what a disk does is tested above.
@@ -243,8 +247,8 @@ class Watched:
         if self.scene.incidents():
             self.scene.ack()
 
-    def silence(self, rule, seconds):
-        self.scene.silence(seconds * SECOND, rule=rule)
+    def silence(self, matchers, seconds):
+        self.scene.silence(seconds * SECOND, **matchers)
 
     def unsilence(self):
         with self.scene.database.transaction() as execute:

@@ -1,7 +1,7 @@
 """From an entry of the ledger to a finding: OCSF 2004, whoever wrote it.
 
-`unmapped.guarita` says what OCSF has no attribute for: `group` (a mapping), `tags`, `first` and `last` (ms since the
-epoch), `count`, `evidence` (indices of entries). All of it may be missing.
+`unmapped.guarita` says what OCSF has no attribute for: `group` (a mapping), `tags`, `evidence` (indices of entries). Where
+there is no group, findings about one resource belong together.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class _Class(msgspec.Struct):
     class_uid: int = 0
 
 
-class _Analytic(msgspec.Struct):
+class _Named(msgspec.Struct):
     uid: str | None = None
     name: str | None = None
 
@@ -37,7 +37,10 @@ class _Analytic(msgspec.Struct):
 class _Info(msgspec.Struct):
     uid: str = ""
     title: str = ""
-    analytic: _Analytic | None = None
+    analytic: _Named | None = None
+    first_seen_time: int | None = None
+    last_seen_time: int | None = None
+    related_events_count: int | None = None
 
 
 class _Seen(msgspec.Struct):
@@ -45,6 +48,7 @@ class _Seen(msgspec.Struct):
     activity_id: int = 0
     severity_id: int = 0
     finding_info: _Info = msgspec.field(default_factory=_Info)
+    resources: list[_Named] = []
     unmapped: dict[str, Any] = {}
 
 
@@ -70,26 +74,28 @@ def finding(leaf: Leaf) -> Finding | None:
         return None
     ours = seen.unmapped.get("guarita")
     more = ours if isinstance(ours, dict) else {}
-    analytic = seen.finding_info.analytic or _Analytic()
+    info = seen.finding_info
+    analytic = info.analytic or _Named()
     return Finding(
-        uid=_text(seen.finding_info.uid or f"entry:{leaf.index}"),
+        uid=_text(info.uid or f"entry:{leaf.index}"),
         rule=_text(analytic.uid or analytic.name or "unknown"),
         # What nobody has rated may be the worst.
         level=_LEVELS.get(seen.severity_id, "critical"),
-        title=_text(seen.finding_info.title or "Detection"),
+        title=_text(info.title or "Detection"),
         time=seen.time,
-        group=_group(more.get("group")),
+        group=_group(more.get("group"), seen.resources),
         tags=[_text(tag) for tag in _listed(more.get("tags"), str)[:FIELDS]],
-        first=_whole(more.get("first"), seen.time),
-        last=_whole(more.get("last"), seen.time),
-        count=max(1, _whole(more.get("count"), 1)),
+        first=_whole(more.get("first"), info.first_seen_time, seen.time),
+        last=_whole(more.get("last"), info.last_seen_time, seen.time),
+        count=max(1, _whole(more.get("count"), info.related_events_count, 1)),
         evidence=_listed(more.get("evidence"), int)[-EVIDENCE:] or [leaf.index],
     )
 
 
-def _group(value: object) -> dict[str, str]:
+def _group(value: object, resources: list[_Named]) -> dict[str, str]:
     if not isinstance(value, dict):
-        return {}
+        name = next((one.uid or one.name for one in resources), None)
+        return {"resource": _text(name)} if name else {}
     named = sorted((str(name), one) for name, one in value.items())[:FIELDS]
     return {_text(name): _text(one if isinstance(one, str) else _plain(one)) for name, one in named}
 
@@ -109,5 +115,6 @@ def _listed(value: object, kind: type) -> list[Any]:
     return [one for one in value if type(one) is kind] if isinstance(value, list) else []
 
 
-def _whole(value: object, default: int) -> int:
-    return value if type(value) is int else default
+def _whole(*values: object) -> int:
+    """The first that is a whole number."""
+    return next(value for value in values if type(value) is int)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from guarita.detection.alerts.compose import compose
 from guarita.detection.alerts.model import Alert, Delivery, Incident, Kind, Message, digest
 from guarita.detection.alerts.routing import MS
-from guarita.detection.alerts.silences import muted_until
+from guarita.detection.alerts.silences import parted
 from guarita.detection.alerts.turn import Turn
 
 GRACE: Final = 30_000
@@ -53,10 +53,7 @@ def queued(delivery: Delivery, kind: Kind) -> list[Kind]:
     if kind == "refresh":
         return [*head, *(rest or ([] if head else ["refresh"]))]
     waiting = [one for one in dict.fromkeys([*rest, kind]) if one != "refresh"]
-    if kind == "trigger":
-        # News after an acknowledgement or an end: only that it is there counts now.
-        waiting = ["trigger"]
-    elif kind == "resolve":
+    if kind == "resolve":
         waiting = [one for one in waiting if one != "acknowledge"]
     return [*head, *waiting]
 
@@ -73,18 +70,14 @@ def claim(turn: Turn, channel: str, lease: str) -> Claim | None:
         if incident is None:  # forgotten
             turn.state.save_delivery(replace(delivery, wants=[]), "info")
             continue
-        audible: list[Alert] = []
-        ends: list[int] = []
-        for alert in turn.state.alerts(incident.id):
-            end = muted_until(silences, alert, turn.now)
-            if end is None:
-                audible.append(alert)
-            else:
-                ends.append(end)
+        if delivery.wants[0] == "acknowledge" and incident.acknowledged is None:
+            # More came to it since, and nobody has taken that on.
+            turn.state.save_delivery(replace(delivery, wants=delivery.wants[1:]), incident.level)
+            continue
+        audible, muted = parted(silences, turn.state.alerts(incident.id), turn.now)
         if not audible:
-            turn.state.save_delivery(
-                replace(delivery, due=min(ends, default=turn.now + _LOOK)), incident.level
-            )
+            due = min((end for _, end in muted), default=turn.now + _LOOK)
+            turn.state.save_delivery(replace(delivery, due=due), incident.level)
             continue
         made = _claimed(delivery, incident, audible, due=turn.now + timeout + GRACE, lease=lease)
         turn.state.save_delivery(made.delivery, incident.level)

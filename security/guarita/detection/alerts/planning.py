@@ -10,7 +10,7 @@ from guarita.detection.alerts.outbox import want
 from guarita.detection.alerts.records import entry
 from guarita.detection.alerts.routing import MS, due
 from guarita.detection.alerts.settling import logged
-from guarita.detection.alerts.silences import muted_until
+from guarita.detection.alerts.silences import parted
 from guarita.detection.alerts.state import NEVER
 from guarita.detection.alerts.turn import Turn
 
@@ -40,17 +40,11 @@ def advance(turn: Turn, incident: Incident, silences: list[Silence]) -> None:
 
 def _heard(turn: Turn, incident: Incident, silences: list[Silence]) -> tuple[list[Alert], list[int]]:
     """The alerts that may be told of, and the ends of the silences that keep the others back."""
-    audible: list[Alert] = []
-    ends: list[int] = []
-    for alert in turn.state.alerts(incident.id):
-        end = muted_until(silences, alert, turn.now)
-        if end is None:
-            audible.append(alert)
-            continue
-        ends.append(end)
+    audible, muted = parted(silences, turn.state.alerts(incident.id), turn.now)
+    for alert, _ in muted:
         if not alert.held and alert.notified is None:
             turn.state.save_alert(replace(alert, held=True))
-    return audible, ends
+    return audible, [end for _, end in muted]
 
 
 def _unheard(alerts: list[Alert]) -> bool:

@@ -52,6 +52,21 @@ def muted_until(silences: Iterable[Silence], alert: Alert, now: int) -> int | No
     return max(ends, default=None)
 
 
+def parted(
+    silences: list[Silence], alerts: Iterable[Alert], now: int
+) -> tuple[list[Alert], list[tuple[Alert, int]]]:
+    """The alerts that may be told of, and those that may not, each with the end of that."""
+    audible: list[Alert] = []
+    muted: list[tuple[Alert, int]] = []
+    for alert in alerts:
+        end = muted_until(silences, alert, now)
+        if end is None:
+            audible.append(alert)
+        else:
+            muted.append((alert, end))
+    return audible, muted
+
+
 def _values(alert: Alert, name: str) -> list[str]:
     match name:
         case "rule":
