@@ -102,6 +102,14 @@ def test_from_the_ledger_to_a_page_and_back(server, capsys):
         assert "\x1b" not in capsys.readouterr().out
 
 
+def test_the_first_time_it_may_begin_at_the_end(server, capsys):
+    detected("ana")
+    assert said(capsys, "run", "--from", "9", status=2)["error"]["code"] == "alerts.usage"
+    assert said(capsys, "run", "--from", "end")["sent"] == 0
+    detected("rui")
+    assert said(capsys, "run", "--from", "end")["sent"] == 1, "after the first time it goes on"
+
+
 def test_a_channel_is_tried_by_hand(server, capsys):
     assert said(capsys, "test", "oncall", "--level", "critical") == {
         "channel": "oncall",
@@ -174,6 +182,7 @@ def test_the_command_is_killed_while_it_sends(server, tmp_path, taken):
             courier = Courier(
                 ledger, database, Routing(section, build_all(section, tmp_path)), now=lambda now=now: now
             )
+            courier.begin()
             courier.once()
             assert courier.sent == sent
         database.close()

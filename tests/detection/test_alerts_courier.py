@@ -273,6 +273,20 @@ def test_the_pause_that_a_peer_asks_for_is_kept(scene):
     assert when - failed_at == 90 * SECOND
 
 
+@with_routes(PAGE, more=FALLBACK)
+def test_a_pause_that_is_too_long_and_a_queue_that_does_not_move_are_failures_too(scene):
+    scene.channels["a"].faults = ["wait3600"]
+    scene.detect()
+    scene.go(5 * SECOND, step=SECOND)
+    scene.detect(group={"user": "rui"})
+    # Whatever is next hangs until the test is over, as far as this channel's thread can tell.
+    scene.courier.deliver = lambda name, whole=scene.courier.deliver: name != "a" and whole(name)
+    scene.go(70 * SECOND, step=SECOND)
+    heard = {message.labels["group.user"]: when for when, message in scene.channels["c"].sent}
+    assert heard == {"ana": alerting.START + 65 * SECOND, "rui": alerting.START + 70 * SECOND}
+    assert [one["event"]["status_code"] for one in scene.events("alert.failed")] == ["alerts.busy"] * 2
+
+
 def test_an_answer_that_was_lost_makes_the_same_message_come_again(scene):
     scene.channels["a"].faults = ["lost", "lost"]
     scene.detect()

@@ -135,6 +135,7 @@ class Scene:
         )
         self.routing = Routing(self.section, self.channels)
         self.courier = self.hire()
+        self.courier.begin()
         self._count = 0
 
     def hire(self):

@@ -75,10 +75,17 @@ class Courier:
         self.errors: dict[str, ChannelError] = {}
         """Of each channel whose last attempt failed."""
 
-    def begin(self) -> None:
-        """See to what was queued for channels that are no longer configured."""
+    def begin(self, start: int | None = None) -> None:
+        """See to what was queued for channels that are no longer configured.
+
+        `start` is where to begin in a ledger that no courier has read yet; else what it has already is taken in.
+        """
         with self._database.transaction() as execute:
-            settling.orphaned(self._turn(execute))
+            turn = self._turn(execute)
+            settling.orphaned(turn)
+            if start is not None and turn.state.cursor() is None:
+                before = self._ledger.store.hashes(0, start - 1, start).hex() if start else None
+                turn.state.save_cursor(Cursor(next=start, hash=before))
 
     def read(self) -> int:
         """Take in the findings that the ledger has and that were not taken in; gives how many.
@@ -134,6 +141,7 @@ class Courier:
                 incidents = turn.state.due(turn.now, PIECE)
                 for incident in incidents:
                     advance(turn, incident, silences)
+                settling.overdue(turn)
                 if turn.now - self._pruned >= HOUR:
                     turn.state.prune(turn.now - round(self._routing.section.keep_days * DAY))
                     self._pruned = turn.now
@@ -174,9 +182,11 @@ class Courier:
         write_records(self._ledger, self._database)
 
     def once(self) -> None:
-        """Read, plan, and try each message that is due once; a channel that is not to be had is left at that."""
+        """Read, plan, and try each message that is due once; a channel that is not to be had is left at that.
+
+        `begin` comes before.
+        """
         self.errors.clear()
-        self.begin()
         self.read()
         self.plan()
         names = list(self._routing.channels)
@@ -188,9 +198,8 @@ class Courier:
     def follow(self, stop: threading.Event, told: Callable[[GuaritaError], None] = lambda _: None) -> None:
         """Go on until `stop` is set. `told` hears of errors of the ledger, after which it tries again.
 
-        Raises LedgerCorruptError.
+        `begin` comes before. Raises LedgerCorruptError.
         """
-        self.begin()
         threads = [
             threading.Thread(target=self._served, args=(name, stop), name=f"alerts-{name}", daemon=True)
             for name in self._routing.channels

@@ -77,7 +77,8 @@ def claim(turn: Turn, channel: str, lease: str) -> Claim | None:
         audible, muted = parted(silences, turn.state.alerts(incident.id), turn.now)
         if not audible:
             due = min((end for _, end in muted), default=turn.now + _LOOK)
-            turn.state.save_delivery(replace(delivery, due=due), incident.level)
+            # From then on it counts how long it waits.
+            turn.state.save_delivery(replace(delivery, due=due, since=due), incident.level)
             continue
         made = _claimed(delivery, incident, audible, due=turn.now + timeout + GRACE, lease=lease)
         turn.state.save_delivery(made.delivery, incident.level)

@@ -13,6 +13,7 @@ from guarita.detection.alerts.interface import ChannelError, ChannelRefusedError
 from guarita.detection.alerts.model import Alert, Delivery, Incident
 from guarita.detection.alerts.outbox import Claim, want
 from guarita.detection.alerts.routing import MS, due
+from guarita.detection.alerts.silences import parted
 from guarita.detection.alerts.turn import Turn
 
 FIRST: Final = 1_000
@@ -36,7 +37,7 @@ def accepted(turn: Turn, claimed: Claim) -> None:
 
 
 def failed(turn: Turn, claimed: Claim, error: ChannelError, rng: random.Random) -> None:
-    """The channel did not take it: try again later; in time tell the fallback and the ledger, at last give up."""
+    """The channel did not take it: try again later, at last give up. A refusal is told at once."""
     current = _current(turn, claimed)
     if current is None:
         return
@@ -51,15 +52,35 @@ def failed(turn: Turn, claimed: Claim, error: ChannelError, rng: random.Random) 
     delivery = replace(
         delivery, lease=None, due=turn.now + _wait(delivery.attempts, error, rng), error=error.code
     )
-    refused = isinstance(error, ChannelRefusedError)
-    if not delivery.told and (refused or waited >= turn.routing.section.failed_after * MS):
-        delivery = replace(delivery, told=True)
-        _say_failed(turn, "alert.failed", incident, delivery, error.code)
-        _to_fallback(turn, incident, delivery)
+    if not delivery.told and isinstance(error, ChannelRefusedError):
+        delivery = _told(turn, incident, delivery)
     if waited >= turn.routing.section.give_up_after * MS:
         _say_failed(turn, "alert.abandoned", incident, delivery, error.code)
         delivery = _popped(delivery, turn.now, took=False)
     turn.state.save_delivery(delivery, incident.level)
+
+
+def overdue(turn: Turn) -> None:
+    """Tell the fallback and the ledger of what a channel that fails has not taken in time, tried or still in its queue."""
+    waiting = turn.state.waiting(turn.now - round(turn.routing.section.failed_after * MS))
+    if not waiting:
+        return
+    failing = {one.channel: one.error for one in turn.state.deliveries() if one.error is not None}
+    silences = turn.state.silences(turn.now)
+    for delivery in waiting:
+        incident = turn.state.incident(delivery.incident)
+        error = delivery.error or failing.get(delivery.channel)
+        if error is None or incident is None or delivery.wants[0] == "refresh":
+            continue
+        if parted(silences, turn.state.alerts(incident.id), turn.now)[0]:
+            told = _told(turn, incident, replace(delivery, error=error))
+            turn.state.save_delivery(told, incident.level)
+
+
+def _told(turn: Turn, incident: Incident, delivery: Delivery) -> Delivery:
+    _say_failed(turn, "alert.failed", incident, delivery, delivery.error or "")
+    _to_fallback(turn, incident, delivery)
+    return replace(delivery, told=True)
 
 
 def logged(turn: Turn, incident: Incident, audible: list[Alert]) -> None:

@@ -138,17 +138,28 @@ class State:
             now,
         )
 
+    def waiting(self, since: int) -> list[Delivery]:
+        """What has been wanted since then or before, and of which neither the fallback nor the ledger has heard."""
+        rows = self._execute(
+            "SELECT body FROM delivery WHERE pending = 1 AND told = 0 AND since <= ? ORDER BY rank DESC, since",
+            (since,),
+        )
+        return [_delivery.decode(row[0]) for row in rows]
+
     def save_delivery(self, delivery: Delivery, level: str) -> None:
         """Put a delivery there."""
         self._execute(
-            "INSERT INTO delivery VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (incident, channel) DO UPDATE SET "
-            "pending = excluded.pending, rank = excluded.rank, due = excluded.due, body = excluded.body",
+            "INSERT INTO delivery VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (incident, channel) DO UPDATE SET "
+            "pending = excluded.pending, rank = excluded.rank, due = excluded.due, since = excluded.since, "
+            "told = excluded.told, body = excluded.body",
             (
                 delivery.incident,
                 delivery.channel,
                 int(bool(delivery.wants)),
                 rank(level),
                 delivery.due,
+                delivery.since,
+                int(delivery.told),
                 _text(delivery),
             ),
         )

@@ -21,8 +21,10 @@ CREATE INDEX incident_due ON incident (open, due);
 CREATE TABLE alert (incident TEXT NOT NULL, key TEXT NOT NULL, serial BIGINT NOT NULL, rank INTEGER NOT NULL,
     body TEXT NOT NULL, PRIMARY KEY (incident, key));
 CREATE TABLE delivery (incident TEXT NOT NULL, channel TEXT NOT NULL, pending INTEGER NOT NULL,
-    rank INTEGER NOT NULL, due BIGINT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (incident, channel));
+    rank INTEGER NOT NULL, due BIGINT NOT NULL, since BIGINT NOT NULL, told INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (incident, channel));
 CREATE INDEX delivery_due ON delivery (channel, pending, rank, due);
+CREATE INDEX delivery_since ON delivery (pending, told, since);
 CREATE TABLE silence (id TEXT PRIMARY KEY, until BIGINT NOT NULL, body TEXT NOT NULL);
 CREATE TABLE record (id TEXT PRIMARY KEY, at BIGINT NOT NULL, body TEXT NOT NULL);
 INSERT INTO meta VALUES ('format', '1')
