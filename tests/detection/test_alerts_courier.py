@@ -168,6 +168,20 @@ def test_what_nobody_takes_on_goes_further_up(scene):
     )
 
 
+@with_routes(CHAIN.replace("group_wait: 0,", "group_wait: 0, group_by: [rule],"))
+def test_what_is_new_to_whoever_took_it_on_is_given_the_time_again(scene):
+    scene.detect()
+    scene.go(100 * SECOND, step=SECOND)
+    scene.ack()
+    scene.go(1000 * SECOND, step=10 * SECOND)
+    scene.detect(group={"user": "rui"})
+    scene.go(299 * SECOND, step=SECOND)
+    assert scene.channels["a"].kinds_sent() == ["trigger", "acknowledge", "trigger"]
+    assert scene.channels["b"].sent == []
+    scene.go(2 * SECOND, step=SECOND)
+    assert scene.channels["b"].kinds_sent() == ["trigger"]
+
+
 @with_routes(CHAIN)
 def test_what_was_taken_on_in_time_does_not(scene):
     scene.detect()

@@ -23,13 +23,11 @@ def fold(turn: Turn, finding: Finding) -> None:
     worse = rank(finding.level) > rank(known.level if known else incident.level)
     if known is None or worse:
         wait = _wait(incident, route, turn.routing.deadline(finding.level), turn.now)
+        at = min(incident.notify_at, turn.now + wait) if incident.fresh else turn.now + wait
+        if incident.acknowledged is not None:
+            incident = _handed_back(turn, incident, at)
         incident = replace(
-            incident,
-            level=max(incident.level, finding.level, key=rank),
-            fresh=True,
-            notify_at=min(incident.notify_at, turn.now + wait) if incident.fresh else turn.now + wait,
-            # Whoever took it on has not seen this.
-            acknowledged=None,
+            incident, level=max(incident.level, finding.level, key=rank), fresh=True, notify_at=at
         )
     incident = replace(incident, seen=max(turn.now, incident.seen))
     turn.state.save(incident, r.due(incident, turn.routing))
@@ -62,6 +60,18 @@ def _incident(turn: Turn, finding: Finding, route: RouteSection) -> Incident:
         seen=turn.now,
         notify_at=turn.now + round(route.group_wait * r.MS),
         stages=[route.name],
+    )
+
+
+def _handed_back(turn: Turn, incident: Incident, notify_at: int) -> Incident:
+    """Whoever took it on has not seen what is new: the times to repeat and to escalate begin again."""
+    stage = turn.routing.named(incident.stages[-1])
+    patience = stage.escalate_after if stage else None
+    return replace(
+        incident,
+        acknowledged=None,
+        repeat_at=None,
+        escalate_at=None if patience is None else notify_at + round(patience * r.MS),
     )
 
 
