@@ -158,7 +158,7 @@ def test_what_nobody_takes_on_goes_further_up(scene):
     assert scene.channels["b"].kinds_sent() == ["trigger"]
     scene.go(600 * SECOND, step=SECOND)
     assert scene.channels["c"].kinds_sent() == ["trigger"]
-    assert [(one["route"], one["to"]) for one in scene.events("alert.escalated")] == [
+    assert [(one["stage"], one["to"]) for one in scene.events("alert.escalated")] == [
         ("page", "lead"), ("lead", "all"),
     ]  # fmt: skip
     scene.ack()
@@ -245,6 +245,7 @@ def test_a_channel_that_is_away_delays_no_other_and_its_failure_is_told(scene):
     assert (failed["channel"], failed["event"]["status_code"], failed["event"]["status_id"]) == (
         "a", "alerts.unreachable", 2,
     )  # fmt: skip
+    assert "kept" not in failed
     assert failed["keys"] == [scene.alerts(scene.incidents()[0])[0].key]
     assert when - alerting.START <= 130 * SECOND
     heard = [one for one in scene.events("alert.sent") if one["channel"] == "c"]
@@ -274,7 +275,7 @@ def test_what_is_given_up_stands_as_failed(scene):
     scene.go(3 * HOUR, step=30 * SECOND)
     gone = scene.events("alert.abandoned")
     assert {(one["channel"], one["kind"]) for one in gone} >= {("a", "trigger"), ("c", "trigger")}
-    assert all(one["event"]["status_id"] == 2 for one in gone)
+    assert all((one["event"]["status_id"], one["kept"]) == (2, False) for one in gone)
 
 
 def test_the_pause_that_a_peer_asks_for_is_kept(scene):

@@ -166,6 +166,14 @@ def test_another_ledger_under_the_same_name_is_noticed(tmp_path):
     scene.close()
 
 
+def test_a_channels_thread_that_breaks_ends_the_courier(tmp_path):
+    scene = scene_at(tmp_path / "l.db")
+    scene.courier.deliver = lambda _: 1 // 0
+    with pytest.raises(ZeroDivisionError):
+        scene.courier.follow(threading.Event())
+    scene.close()
+
+
 class Killed(BaseException):
     """As SIGKILL: nothing of this process goes on."""
 

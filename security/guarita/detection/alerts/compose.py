@@ -38,15 +38,4 @@ def compose(delivery: Delivery, incident: Incident, audible: list[Alert], *, id_
 
 def line(alert: Alert) -> Line:
     """An alert as it stands in a message."""
-    return Line(
-        key=alert.key,
-        rule=alert.rule,
-        level=alert.level,
-        title=alert.title,
-        group=alert.group,
-        tags=alert.tags,
-        first=alert.first,
-        last=alert.last,
-        count=alert.count,
-        evidence=alert.evidence,
-    )
+    return Line(**{name: getattr(alert, name) for name in Line.__struct_fields__})

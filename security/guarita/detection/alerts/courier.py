@@ -70,6 +70,7 @@ class Courier:
         self._now = now
         self._rng = rng or random.Random()  # noqa: S311  # jitter, no secret
         self._pruned = 0
+        self._broken: Exception | None = None
         self.sent = 0
         """Messages that were accepted."""
         self.errors: dict[str, ChannelError] = {}
@@ -224,6 +225,8 @@ class Courier:
                 thread.join(1)
             with contextlib.suppress(LedgerError):
                 self.write()
+        if self._broken is not None:
+            raise self._broken
 
     def _turn(self, execute: Execute) -> Turn:
         return Turn(State(execute), self._routing, self._now())
@@ -241,4 +244,7 @@ class Courier:
                     continue
             except LedgerError:  # the place of the state; the main thread says so
                 stop.wait(1)
+            except Exception as error:  # noqa: BLE001  # a thread's end must not go unseen
+                self._broken = error
+                stop.set()
             stop.wait(POLL)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from guarita.detection.alerts.errors import AlertsUsageError
 from guarita.detection.alerts.model import Acknowledged, Incident, Silence
 from guarita.detection.alerts.outbox import want
-from guarita.detection.alerts.records import Entry, Operation, entry
+from guarita.detection.alerts.records import Entry, Operation, entry, of
 from guarita.detection.alerts.routing import due
 from guarita.detection.alerts.state import State
 from guarita.detection.alerts.turn import Turn
@@ -41,14 +41,11 @@ def acknowledge(turn: Turn, name: str, by: str) -> Incident:
     for channel in incident.told:
         want(turn, incident, channel, "acknowledge")
     turn.state.record(
-        entry(
+        of(
             "alert.acknowledged",
+            incident,
             time=turn.now,
-            resource=incident.id,
             actor=by,
-            rule=incident.rule,
-            level_name=incident.level,
-            route=incident.route,
             after_ms=turn.now - incident.opened,
         )
     )

@@ -52,24 +52,29 @@ class Finding(Record, frozen=True, kw_only=True):
         return digest(self.rule, *(f"{name}={value}" for name, value in sorted(self.group.items())))
 
 
-class Alert(Record, frozen=True, kw_only=True):
-    """Findings of one rule and one group, while they belong to one incident."""
+class Line(Record, frozen=True, kw_only=True):
+    """What is told of an alert."""
 
-    incident: str
     key: str
-    serial: int
-    """Counts the alerts of an incident, from 1."""
     rule: str
     level: str
     title: str
     group: dict[str, str] = {}
     tags: list[str] = []
-    time: int
-    """The event time of the finding that made it: from here latency is counted."""
     first: int
     last: int
     count: int
     evidence: list[int] = []
+
+
+class Alert(Line, frozen=True, kw_only=True):
+    """Findings of one rule and one group, while they belong to one incident."""
+
+    incident: str
+    serial: int
+    """Counts the alerts of an incident, from 1."""
+    time: int
+    """The event time of the finding that made it: from here latency is counted."""
     findings: dict[str, int] = {}
     """The newest findings, and how many detections each stands for."""
     notified: int | None = None
@@ -117,21 +122,6 @@ class Incident(Record, frozen=True, kw_only=True):
     refresh_at: int | None = None
     acknowledged: Acknowledged | None = None
     resolved: int | None = None
-
-
-class Line(Record, frozen=True, kw_only=True):
-    """One alert in a message."""
-
-    key: str
-    rule: str
-    level: str
-    title: str
-    group: dict[str, str] = {}
-    tags: list[str] = []
-    first: int
-    last: int
-    count: int
-    evidence: list[int] = []
 
 
 class Message(Record, frozen=True, kw_only=True):

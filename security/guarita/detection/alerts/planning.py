@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from guarita.config.detection_alerts import LOG
 from guarita.detection.alerts.model import Alert, Incident, Silence
 from guarita.detection.alerts.outbox import want
-from guarita.detection.alerts.records import entry
+from guarita.detection.alerts.records import of
 from guarita.detection.alerts.routing import MS, due
 from guarita.detection.alerts.settling import logged
 from guarita.detection.alerts.silences import parted
@@ -87,13 +87,11 @@ def _escalated(turn: Turn, incident: Incident) -> Incident:
     for channel in there.channels:
         want(turn, incident, channel, "trigger")
     turn.state.record(
-        entry(
+        of(
             "alert.escalated",
+            incident,
             time=turn.now,
-            resource=incident.id,
-            rule=incident.rule,
-            level_name=incident.level,
-            route=here.name,
+            stage=here.name,
             to=there.name,
         )
     )
@@ -122,13 +120,10 @@ def _resolved(turn: Turn, incident: Incident, *, told: bool) -> Incident:
     for channel in incident.told:
         want(turn, incident, channel, "resolve")
     turn.state.record(
-        entry(
+        of(
             "alert.resolved",
+            incident,
             time=turn.now,
-            resource=incident.id,
-            rule=incident.rule,
-            level_name=incident.level,
-            route=incident.route,
             alerts=incident.alerts,
             quiet_since=incident.seen,
             acknowledged=incident.acknowledged is not None,

@@ -13,6 +13,7 @@ import msgspec
 from guarita.audit.events import api_activity
 from guarita.audit.events.classes import ApiActivity
 from guarita.audit.events.common import Level
+from guarita.detection.alerts.model import Incident
 
 SERVICE: Final = "guarita-alerts"
 Operation = Literal[
@@ -65,6 +66,19 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             details={"alert": self.details},
             uid=f"alerts:{self.id}",
         )
+
+
+def of(operation: Operation, incident: Incident, *, time: int, **more: Any) -> Entry:
+    """An event about an incident; `more` is as for `entry`."""
+    return entry(
+        operation,
+        time=time,
+        resource=incident.id,
+        rule=incident.rule,
+        level_name=incident.level,
+        route=incident.route,
+        **more,
+    )
 
 
 def entry(

@@ -131,7 +131,7 @@ def _popped(delivery: Delivery, now: int, *, took: bool) -> Delivery:
 
 
 def _wait(attempts: int, error: ChannelError, rng: random.Random) -> int:
-    """Ms until the next attempt: exponential with full jitter, at least what the peer asked for."""
+    """Ms until the next attempt: exponential with jitter, at least what the peer asked for."""
     longest = min(LONGEST, FIRST * 2 ** min(attempts - 1, 20))
     asked = error.retry_after if isinstance(error, ChannelUnavailableError) else None
     if isinstance(error, ChannelRefusedError):
@@ -146,11 +146,12 @@ def _say_sent(turn: Turn, incident: Incident, delivery: Delivery, covered: list[
         turn.state.save_alert(replace(alert, notified=turn.now))
     timed = [alert for alert in covered if not alert.held]
     turn.state.record(
-        records.entry(
+        records.of(
             "alert.sent",
+            incident,
             time=turn.now,
-            resource=incident.id,
-            **_about(incident, delivery),
+            channel=delivery.channel,
+            attempts=delivery.attempts or None,
             kind=delivery.message.kind if delivery.message else "trigger",
             alerts=len(covered),
             first=len(first),
@@ -184,31 +185,25 @@ def _say_failed(
     alerts = [one for one in turn.state.alerts(incident.id) if one.key in wanted or not wanted]
     for start in range(0, max(1, len(alerts)), PIECE):
         piece = alerts[start : start + PIECE]
+        timing = _timing(turn, [one for one in piece if not one.held])
+        if timing.get("kept"):
+            del timing["kept"]  # that remains to be seen
         turn.state.record(
-            records.entry(
+            records.of(
                 operation,
+                incident,
                 time=turn.now,
-                resource=incident.id,
                 level="high" if incident.level == "critical" else "medium",
                 reason=code,
-                **_about(incident, delivery),
+                channel=delivery.channel,
+                attempts=delivery.attempts or None,
                 kind=delivery.wants[0],
                 alerts=len(piece),
                 keys=[alert.key for alert in piece],
                 failing_since=delivery.since,
-                **_timing(turn, [one for one in piece if not one.held]),
+                **timing,
             )
         )
-
-
-def _about(incident: Incident, delivery: Delivery) -> dict[str, Any]:
-    return {
-        "rule": incident.rule,
-        "level_name": incident.level,
-        "route": incident.route,
-        "channel": delivery.channel,
-        "attempts": delivery.attempts or None,
-    }
 
 
 def _to_fallback(turn: Turn, incident: Incident, delivery: Delivery) -> None:

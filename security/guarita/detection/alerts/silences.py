@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from guarita.detection.alerts.errors import AlertsUsageError
-from guarita.detection.alerts.model import Alert, Silence
+from guarita.detection.alerts.model import Alert, Line, Silence
 
 GROUP: Final = "group."
 NAMES: Final = ("rule", "level", "tag", f"{GROUP}FIELD")
@@ -38,7 +38,7 @@ def matchers(texts: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def matches(silence: Silence, alert: Alert) -> bool:
+def matches(silence: Silence, alert: Line) -> bool:
     """Whether every matcher of the silence holds for the alert."""
     return all(
         any(fnmatchcase(value, pattern) for value in _values(alert, name))
@@ -67,7 +67,7 @@ def parted(
     return audible, muted
 
 
-def _values(alert: Alert, name: str) -> list[str]:
+def _values(alert: Line, name: str) -> list[str]:
     match name:
         case "rule":
             return [alert.rule]
