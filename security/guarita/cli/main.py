@@ -28,7 +28,7 @@ SUMMARIES = {
 }
 
 EXTRAS = {
-    "detect": "alerts",
+    "detect": "alerts,detection",
     "gateway": "gateway",
     "init": "scan",
     "pii": "pii",

@@ -15,17 +15,13 @@ from rich.table import Table
 from rich.text import Text
 
 from guarita.audit.cli.opening import archive_option, opened
+from guarita.audit.events.classes import NAMES
 from guarita.audit.events.common import SEVERITY
 from guarita.audit.query import Found, Query
 from guarita.cli import Context, command_options
 from guarita.errors import ExitStatus
 
 _SEVERITY_NAMES = {number: name for name, number in SEVERITY.items()}
-_CLASS_NAMES = {
-    2002: "vulnerability", 2003: "compliance", 2004: "detection", 2006: "data-security", 3001: "user-change",
-    3002: "authentication", 3003: "authorize", 3004: "entity", 3005: "role-change", 6002: "lifecycle", 6003: "api",
-    6007: "scan",
-}  # fmt: skip
 _POLL = 0.5
 
 
@@ -50,7 +46,7 @@ class EventClass(click.ParamType[int]):
     name = "class"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        numbers = {name: number for number, name in _CLASS_NAMES.items()}
+        numbers = {name: number for number, name in NAMES.items()}
         if value in numbers:
             return numbers[value]
         if not str(value).isdecimal():
@@ -141,7 +137,7 @@ def _show(context: Context, found: Iterable[Found], *, header: bool = True) -> N
         table.add_row(
             str(one.index),
             _time(event.get("time")),
-            f"{event.get('class_uid', '?')} {_CLASS_NAMES.get(event.get('class_uid', 0), '')}",
+            f"{event.get('class_uid', '?')} {NAMES.get(event.get('class_uid', 0), '')}",
             _SEVERITY_NAMES.get(event.get("severity_id", 0), "unknown"),
             Text(_what(event)),
         )

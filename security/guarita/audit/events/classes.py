@@ -185,3 +185,10 @@ CLASSES: dict[int, type[Event]] = {
     )
 }
 """Every class that the ledger knows, by its `class_uid`."""
+
+NAMES: dict[int, str] = {
+    2002: "vulnerability", 2003: "compliance", 2004: "detection", 2006: "data-security", 3001: "user-change",
+    3002: "authentication", 3003: "authorize", 3004: "entity", 3005: "role-change", 6002: "lifecycle", 6003: "api",
+    6007: "scan",
+}  # fmt: skip
+"""Our short name of each class, in commands and in rules."""

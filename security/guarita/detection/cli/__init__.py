@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from guarita.detection.cli.alerts import alerts
+from guarita.detection.cli.detecting import rules, run, test
 
 
 @click.group()
@@ -12,5 +13,5 @@ def detect() -> None:
     """Detect attacks in the ledger, and tell who must know."""
 
 
-for command in (alerts,):
+for command in (alerts, run, rules, test):
     detect.add_command(command)

@@ -1,0 +1,1 @@
+"""Detection: rules over the ledger, and who hears of what they find."""

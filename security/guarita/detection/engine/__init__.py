@@ -1,0 +1,1 @@
+"""Streaming evaluation: events in, in the ledger's order, detections out, in bounded memory."""
