@@ -35,6 +35,7 @@ CASES = (
         "import guarita.detection.alerts.channels.webhook",
         [("detect alerts --help", 0, "silence")],
     ),
+    ("detection", "import guarita.detection.detector", [("detect test", 0, "0 failed")]),
     ("gateway", "import guarita.gateway.core, guarita.gateway.keys", [("scan .", 2, "guarita[scan]")]),
     ("rotation", "import guarita.rotation.interface", [("rotate --help", 0, "drill")]),
     ("pii", "from guarita.pii import IngestGate", [("pii scan --ledger none a.py", 0, "")]),

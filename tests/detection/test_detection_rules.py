@@ -1,5 +1,7 @@
 """Rules: the pack holds, what cannot be evaluated is refused with its place, and values match as Sigma says."""
 
+from pathlib import Path
+
 import pytest
 
 from guarita.detection.cases import judged
@@ -7,6 +9,7 @@ from guarita.detection.engine.engine import Engine
 from guarita.detection.errors import RuleError
 from guarita.detection.sigma.load import PACK, load
 
+DOCS = Path(__file__).parents[2] / "docs" / "detection.md"
 HEAD = "title: T\nname: r\nlevel: low\n"
 SOURCE = "logsource: {product: guarita, category: api}\n"
 
@@ -119,3 +122,25 @@ def test_values_match_as_the_specification_says(tmp_path, selection, event, expe
 )  # fmt: skip
 def test_conditions_join_selections(tmp_path, condition, code, expected):
     assert fires(tmp_path, "{status_code: a}", {"status_code": code}, condition) is expected
+
+
+# ATT&CK 17, as far as the pack uses it.
+TECHNIQUES = {
+    "T1078", "T1087", "T1098", "T1110", "T1110.001", "T1110.003", "T1110.004", "T1190", "T1213", "T1485", "T1499", "T1528",
+    "T1550.001", "T1552", "T1562.001", "T1562.008", "T1567", "T1606",
+}  # fmt: skip
+
+
+def test_the_docs_list_the_pack_and_its_techniques_are_real():
+    rules = [one for one in load([PACK]).values() if one.output]
+    named = {one.name: {tag[7:].upper() for tag in one.tags if tag.startswith("attack.t")} for one in rules}
+    assert set().union(*named.values()) <= TECHNIQUES
+    rows = [
+        [cell.strip(" `") for cell in line.split("|")[1:5]]
+        for line in DOCS.read_text().splitlines()
+        if line.count("|") == 5
+    ]
+    listed = {name: (level, set(tags.split()), title) for name, level, tags, title in rows}
+    for one in rules:
+        assert listed[one.name] == (one.level, named[one.name], one.title)
+    assert {name for name in listed if name not in named} <= {"Rule", "---"}

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 import servers
 
-from guarita.audit import events, open_ledger
+from guarita.audit import LedgerCorruptError, events, open_ledger
 from guarita.cli.main import run
 from guarita.detection import detector as module
 from guarita.detection.detector import Detector
@@ -130,3 +130,27 @@ def test_rules_are_disabled_and_changed_by_the_configuration_alone(tmp_path, mon
     (tmp_path / "guarita.yaml").write_text("detection: {overrides: {brute: {reason: x}}}\n")
     assert run(["detect", "run"]) == 2
     assert "'brute'" in capsys.readouterr().err
+
+
+def test_what_stands_beside_the_log_is_seen_once_in_a_while_whoever_asks(tmp_path):
+    with open_ledger(str(tmp_path / "l.db"), key="none") as ledger:
+        ledger.append(refused(0, "192.0.2.1"))
+        now = [START + 3_600_000]
+        watch = Detector(ledger, Engine(load([PACK])), clock=lambda: now[0], lateness=60_000)
+        for _ in range(4):
+            list(watch.run())
+            now[0] += 61_000
+        assert [rule for _, rule in detected(ledger)] == ["checkpoint-missing"]
+        list(detector(ledger).run())
+        assert len(detected(ledger)) == 1
+
+
+def test_a_cursor_of_another_log_is_noticed(tmp_path):
+    with open_ledger(str(tmp_path / "l.db")) as ledger:
+        ledger.append(refused(0, "192.0.2.1"))
+        list(detector(ledger).run())
+        text = ledger.store.state(module.CURSOR)[module.CURSOR]
+        wrong = msgspec.json.encode(msgspec.json.decode(text) | {"hash": "00" * 32}).decode()
+        assert ledger.store.swap_state(module.CURSOR, text, wrong)
+        with pytest.raises(LedgerCorruptError):
+            list(detector(ledger).run())

@@ -17,11 +17,14 @@ from guarita.audit import Leaf, Ledger, LedgerCorruptError, LedgerUnavailableErr
 from guarita.audit.events import Attack, Technique, detection_finding
 from guarita.audit.events.classes import DetectionFinding
 from guarita.detection.engine.engine import Engine
+from guarita.detection.observe import observations
 from guarita.detection.rule import Detection
 
 CURSOR: Final = "detect/main"
 BATCH: Final = 1000
 POLL: Final = 0.2
+OBSERVED: Final = 60_000
+"""ms between two looks at what stands beside the log."""
 _PROBE: Final = 9
 Clock = Callable[[], int]
 """ms since the epoch."""
@@ -47,6 +50,7 @@ class Detector:
         self._clock = clock
         self._lateness = lateness
         self._saved: str | None = None
+        self._observed = 0
         self.read = 0
         """Entries read."""
 
@@ -66,7 +70,7 @@ class Detector:
             )
             found = [one for leaf in leaves for one in self._fed(leaf)]
             if not leaves:
-                found = list(self._engine.due(self._clock() - self._lateness))
+                found = [*self._engine.due(self._clock() - self._lateness), *self._beside(since)]
             yield from self._appended(found, known=since is not None)
             if leaves:
                 at = leaves[-1].index + 1
@@ -122,6 +126,13 @@ class Detector:
     def _fed(self, leaf: Leaf) -> Iterator[Detection]:
         self._known(leaf)
         return self._engine.feed(_event(leaf), leaf.index)
+
+    def _beside(self, since: int | None) -> Iterator[Detection]:
+        now = self._clock()
+        if since is None and now - self._observed >= OBSERVED:
+            self._observed = now
+            for event in observations(self._ledger, now):
+                yield from self._engine.feed(event, -1)
 
     def _known(self, leaf: Leaf) -> None:
         """Take what was detected before for detected."""

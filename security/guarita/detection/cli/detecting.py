@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.table import Table
@@ -19,12 +20,10 @@ from guarita.audit.events.common import SEVERITY
 from guarita.audit.locate import project
 from guarita.cli import Context, command_options
 from guarita.config.detection import DetectionSection
-from guarita.detection.cases import judged
-from guarita.detection.detector import Detector
-from guarita.detection.engine.engine import Engine
-from guarita.detection.rule import Detection, Rule
-from guarita.detection.sigma.load import PACK, load
 from guarita.errors import ExitStatus
+
+if TYPE_CHECKING:
+    from guarita.detection.rule import Detection, Rule
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
@@ -46,6 +45,8 @@ class Since(click.ParamType[int]):
 
 def chosen(context: Context) -> tuple[DetectionSection, dict[str, Rule], list[Path]]:
     """The section of guarita.yaml, its rules, and where they stand."""
+    from guarita.detection.sigma.load import PACK, load  # noqa: PLC0415  # alerts alone need no pySigma
+
     file = context.config or project() / config.FILE_NAME
     section = config.load(file).detection if context.config or file.exists() else DetectionSection()
     places = [PACK] * section.pack + [file.parent / one for one in section.rules]
@@ -65,6 +66,9 @@ def run(context: Context, /, *, since: int | None, follow: bool, fail_on: str) -
 
     Exit status: 0 nothing, 1 detections at or above --fail-on, 3 the ledger cannot be read or written.
     """
+    from guarita.detection.detector import Detector  # noqa: PLC0415
+    from guarita.detection.engine.engine import Engine  # noqa: PLC0415
+
     section, rules, _ = chosen(context)
     lateness = section.lateness * 1000
     engine = Engine(rules, lateness=lateness, most=section.max_groups)
@@ -133,6 +137,8 @@ def rules(context: Context, /) -> ExitStatus:
 @command_options
 def test(context: Context, /, places: tuple[Path, ...]) -> ExitStatus:
     """Run the cases beside the rules: events that must fire, and events that must not. Exit status 1 when one fails."""
+    from guarita.detection.cases import judged  # noqa: PLC0415
+
     found = list(places) or chosen(context)[2]
     failed = 0
     for case in judged(found):
