@@ -154,3 +154,42 @@ def test_a_cursor_of_another_log_is_noticed(tmp_path):
         assert ledger.store.swap_state(module.CURSOR, text, wrong)
         with pytest.raises(LedgerCorruptError):
             list(detector(ledger).run())
+
+
+def test_more_groups_than_there_is_room_for_is_a_detection_itself(tmp_path):
+    with open_ledger(str(tmp_path / "l.db")) as ledger:
+        ledger.append_all([refused(n, f"192.0.2.{n}") for n in range(60)])
+        engine = Engine(load([PACK]), most=16)
+        clock = START + 60_000
+        found = list(Detector(ledger, engine, clock=lambda: clock, lateness=60_000).run())
+        assert [(one.rule.name, dict(one.group), one.count) for one in found] == [
+            ("detection-overflow", {"rule": "brute-force"}, 44)
+        ]
+
+
+def test_killed_again_and_again_it_detects_each_thing_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    url = str(tmp_path / "l.db")
+    with open_ledger(url) as ledger:
+        for start in range(0, 3000, 100):
+            ledger.append_all([refused(n, f"192.0.2.{n % 3}") for n in range(start, start + 100)])
+    command = [sys.executable, "-c", "from guarita.cli.main import main; main()"]
+    for _ in range(3):
+        process = subprocess.Popen(
+            [*command, "detect", "run", "--follow", "--json", "--ledger", url],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        process.stdout.readline()
+        process.kill()
+        process.wait()
+        with open_ledger(url) as ledger:
+            size = ledger.size
+            ledger.append_all([refused(n, "198.51.100.8") for n in range(size, size + 25)])
+    assert run(["detect", "run", "--ledger", url, "--fail-on", "critical"]) == 0
+    with open_ledger(url) as ledger:
+        once = detected(ledger)
+        ledger.store.swap_state(module.CURSOR, ledger.store.state(module.CURSOR)[module.CURSOR], "{}")
+        list(detector(ledger).run())
+        assert detected(ledger) == once
+        assert len(set(once)) == len(once) >= 15

@@ -18,13 +18,24 @@ from guarita.audit.events import Attack, Technique, detection_finding
 from guarita.audit.events.classes import DetectionFinding
 from guarita.detection.engine.engine import Engine
 from guarita.detection.observe import observations
-from guarita.detection.rule import Detection
+from guarita.detection.rule import Detection, Head
 
 CURSOR: Final = "detect/main"
 BATCH: Final = 1000
 POLL: Final = 0.2
 OBSERVED: Final = 60_000
 """ms between two looks at what stands beside the log."""
+OVERFLOW: Final = Head(
+    name="detection-overflow",
+    rule_id="",
+    title="A rule has more groups than it may hold",
+    level="medium",
+    tags=(),
+    output=True,
+    place="",
+)
+"""What is detected of detection itself, once an hour for each rule: it may have missed something."""
+_HOUR: Final = 3_600_000
 _PROBE: Final = 9
 Clock = Callable[[], int]
 """ms since the epoch."""
@@ -51,6 +62,7 @@ class Detector:
         self._lateness = lateness
         self._saved: str | None = None
         self._observed = 0
+        self._evicted: dict[str, tuple[int, int]] = {}
         self.read = 0
         """Entries read."""
 
@@ -71,6 +83,7 @@ class Detector:
             found = [one for leaf in leaves for one in self._fed(leaf)]
             if not leaves:
                 found = [*self._engine.due(self._clock() - self._lateness), *self._beside(since)]
+            found += self._overflown()
             yield from self._appended(found, known=since is not None)
             if leaves:
                 at = leaves[-1].index + 1
@@ -133,6 +146,23 @@ class Detector:
             self._observed = now
             for event in observations(self._ledger, now):
                 yield from self._engine.feed(event, -1)
+
+    def _overflown(self) -> Iterator[Detection]:
+        now = self._clock()
+        for name, count in self._engine.evicted.items():
+            before, at = self._evicted.get(name, (0, 0))
+            if count > before and now - at >= _HOUR:
+                self._evicted[name] = (count, now)
+                yield Detection(
+                    rule=OVERFLOW,
+                    kind="event",
+                    time=now // _HOUR * _HOUR,
+                    group=(("rule", name),),
+                    first=at or now,
+                    last=now,
+                    count=count - before,
+                    index=-1,
+                )
 
     def _known(self, leaf: Leaf) -> None:
         """Take what was detected before for detected."""
