@@ -193,3 +193,14 @@ def test_killed_again_and_again_it_detects_each_thing_once(tmp_path, monkeypatch
         list(detector(ledger).run())
         assert detected(ledger) == once
         assert len(set(once)) == len(once) >= 15
+
+
+def test_an_event_from_the_future_costs_no_window(tmp_path):
+    with open_ledger(str(tmp_path / "l.db")) as ledger:
+        ledger.append_all([refused(n, "192.0.2.1") for n in range(19)])
+        ledger.append(refused(10**8, "192.0.2.2"))
+        list(detector(ledger).run())
+        assert detected(ledger) == []
+        ledger.append(refused(19, "192.0.2.1"))
+        list(detector(ledger).run())
+        assert [rule for _, rule in detected(ledger)] == ["brute-force"]

@@ -80,6 +80,7 @@ class Detector:
             leaves = list(
                 itertools.islice(self._ledger.entries(at, min(at + BATCH, self._ledger.size)), BATCH)
             )
+            self._engine.ceiling = self._clock() + self._lateness
             found = [one for leaf in leaves for one in self._fed(leaf)]
             if not leaves:
                 found = [*self._engine.due(self._clock() - self._lateness), *self._beside(since)]
@@ -115,6 +116,7 @@ class Detector:
             warm = self._at(time - self._engine.horizon - self._lateness, floor)
             for leaf in self._ledger.entries(warm):
                 self._known(leaf)
+            self._engine.ceiling = self._clock() + self._lateness
             for leaf in self._ledger.entries(warm, start):
                 event = _event(leaf)
                 for _ in self._engine.feed(event, leaf.index, quiet=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
@@ -25,6 +26,8 @@ class Engine:
         """`lateness` in ms: how much later than others an event may come. `most` groups for each rule."""
         self.now = 0
         """The newest event's time, in ms."""
+        self.ceiling = sys.maxsize
+        """What a clock says, in ms: an event from the future moves `now` no further."""
         self.correlators = {
             name: Correlator(rule, lateness=lateness, most=most)
             for name, rule in rules.items()
@@ -55,7 +58,7 @@ class Engine:
         time = event.get("time")
         if type(time) is not int:
             return
-        self.now = max(self.now, time)
+        self.now = max(self.now, min(time, self.ceiling))
         event = _unfolded(event)
         for rule in self._candidates(event):
             if rule.matches(event):
