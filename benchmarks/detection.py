@@ -51,11 +51,12 @@ def body(number: int, *, users: int, code: str = "") -> bytes:
             time=START + number * 100,
             operation="GET",
             actor=f"user-{number % users}",
-            source="192.0.2.7",
+            source=events.Personal("", f"{number % users:022}"),
             service="guarita gateway",
             code=403,
             reason=code or CODES[number % len(CODES)],
-        )
+        ),
+        enc_hook=lambda sealed: f"sealed:v1:{sealed.value}:{number:054}",
     )
 
 

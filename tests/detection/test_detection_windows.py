@@ -109,3 +109,68 @@ def test_an_attack_that_lasts_is_told_once_in_each_window(tmp_path):
     found = [one for n in range(600) for one in engine.feed({**event, "time": n * 100}, n)]
     assert len(found) == 6
     assert all(after.first > before.time for before, after in pairwise(found))
+
+
+NESTED = """title: A
+name: a
+logsource: {product: guarita, category: api}
+detection: {s: {status_code: a}, condition: s}
+---
+title: Logins
+name: logins
+logsource: {product: guarita, category: authentication}
+detection: {s: {status_id: 1}, condition: s}
+---
+title: Many
+name: many
+correlation: {type: event_count, rules: a, group-by: [src_endpoint.uid], timespan: 10s, condition: {gte: 3}}
+---
+title: Many, then a login from the same address
+name: then
+correlation:
+  type: temporal_ordered
+  rules: [many, logins]
+  group-by: [from]
+  aliases: {from: {many: src_endpoint.uid, logins: src_endpoint.ip}}
+  timespan: 1m
+  GENERATE
+---
+title: Nothing more
+name: silence
+correlation: {type: event_count, rules: [a], group-by: [src_endpoint.uid], timespan: 30s, condition: {lt: 1}}
+guarita: {until: logout}
+---
+title: A logout
+name: logout
+logsource: {product: guarita, category: api}
+detection: {s: {status_code: out}, condition: s}
+"""
+
+
+def nested(tmp_path, generate):
+    file = tmp_path / "c.yaml"
+    file.write_text(NESTED.replace("GENERATE", f"generate: {generate}"))
+    engine = Engine(load([file]))
+    stream = [
+        {"class_uid": 6003, "time": n * 1000, "status_code": "a", "src_endpoint": {"uid": who}}
+        for n in range(3)
+        for who in ("x", "y")
+    ]
+    stream += [{"class_uid": 3002, "time": 9000, "status_id": 1, "src_endpoint": {"ip": "x"}}]
+    stream += [{"class_uid": 6003, "time": 9500, "status_code": "out", "src_endpoint": {"uid": "y"}}]
+    found = [one for index, event in enumerate(stream) for one in engine.feed(event, index)]
+    assert list(engine.due(32_000)) == []
+    found += engine.due(32_001)
+    assert list(engine.due(99_000)) == []
+    return [(one.rule.name, dict(one.group), one.time) for one in found]
+
+
+def test_correlations_stand_on_correlations_by_alias_and_an_absence_ends_in_order(tmp_path):
+    deeper = [("then", {"from": "x"}, 9000), ("silence", {"src_endpoint.uid": "x"}, 32_000)]
+    assert nested(tmp_path, "false") == deeper
+    assert nested(tmp_path, "true") == [
+        ("many", {"src_endpoint.uid": "x"}, 2000),
+        ("many", {"src_endpoint.uid": "y"}, 2000),
+        ("logins", {}, 9000),
+        *deeper,
+    ]
