@@ -18,6 +18,9 @@ from guarita.detection.sigma.load import PACK, load
 from guarita.gateway.interface import Request
 from guarita.gateway.refusal import TokenError
 from guarita.gateway.reporting import LedgerReporter
+from guarita.rotation.clock import Moment
+from guarita.rotation.journal import Entry, Phase, Reason, Work
+from guarita.rotation.record import phase_event
 
 START = 1_764_000_000_000
 
@@ -204,3 +207,24 @@ def test_an_event_from_the_future_costs_no_window(tmp_path):
         ledger.append(refused(19, "192.0.2.1"))
         list(detector(ledger).run())
         assert [rule for _, rule in detected(ledger)] == ["brute-force"]
+
+
+@pytest.mark.parametrize(
+    ("phase", "success", "emergency", "rule"),
+    [
+        ("rolling-back", False, False, "rotation-failed"),
+        ("planned", True, True, "emergency-rotation"),
+        ("enabled", False, False, "old-credential-in-use"),
+        ("planned", True, False, None),
+    ],
+)
+def test_events_as_rotation_writes_them_fire_its_rules(tmp_path, phase, success, emergency, rule):
+    work = Work(rotation="r1", phase=Phase.PLANNED, emergency=emergency)
+    entry = Entry(secret="db", kind="postgres", work=work)
+    reason = None if success else Reason(code="postgres.down", message="m")
+    moment = Moment(server=START / 1000, local=START / 1000)
+    told = phase_event(entry, phase, now=moment, token=1, place="kv/db", success=success, reason=reason)
+    with open_ledger(str(tmp_path / "l.db")) as ledger:
+        ledger.append(events.entity_management(**told))
+        list(detector(ledger).run())
+        assert [name for _, name in detected(ledger)] == ([rule] if rule else [])

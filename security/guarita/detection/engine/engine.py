@@ -112,22 +112,24 @@ class Engine:
                 evidence=[index] if index >= 0 else [],
             )
         for listener in self._listeners.get(rule.name, ()):
-            yield from self._heard(listener, rule, event, Entry(time, index, _weight(event), ""), quiet=quiet)
+            yield from self._heard(
+                listener, rule.name, event, Entry(time, index, _weight(event), ""), quiet=quiet
+            )
 
     def _heard(
-        self, listener: Correlator, rule: Rule, event: Event, entry: Entry, *, quiet: bool
+        self, listener: Correlator, name: str, event: Event, entry: Entry, *, quiet: bool
     ) -> Iterator[Detection]:
         told = listener.rule
         group: list[tuple[str, str]] = []
-        for name, where in zip(told.group_by, told.fields[rule.name], strict=True):
+        for part, where in zip(told.group_by, told.fields[name], strict=True):
             values = where.read(event)
             if not values or values[0] is None:
                 return  # what says nothing of the group counts in none
-            group.append((name, _shown(values[0])))
-        if rule.name == told.until:
+            group.append((part, _shown(values[0])))
+        if name == told.until:
             listener.ended(tuple(group))
             return
-        tags = [rule.name] if told.kind.startswith("temporal") else [""]
+        tags = [name] if told.kind.startswith("temporal") else [""]
         if told.value is not None:
             tags = [_shown(value) for value in told.value.read(event) if value is not None]
         for tag in tags:
@@ -140,18 +142,11 @@ class Engine:
         for listener in self._listeners.get(found.rule.name, ()):
             yield from self._heard(
                 listener,
-                listener_rule(found),
+                found.rule.name,
                 _as_event(found.group),
                 Entry(found.time, found.index, 1, ""),
                 quiet=quiet,
             )
-
-
-def listener_rule(found: Detection) -> Correlation:
-    """The correlation that a detection is of."""
-    if not isinstance(found.rule, Correlation):
-        raise TypeError("a detection of a single event is no match of a correlation")
-    return found.rule
 
 
 def _as_event(group: Group) -> Event:
