@@ -191,11 +191,12 @@ def test_the_command_is_killed_while_it_sends(server, tmp_path, taken):
     assert len(set(keys)) == 1
 
 
-def test_it_follows_until_it_is_told_to_end(server, tmp_path):
+@pytest.mark.parametrize("words", [["alerts", "run"], ["run"]], ids=["alerts", "detection"])
+def test_it_follows_until_it_is_told_to_end(server, tmp_path, words):
     detected("ana")
     arrived = []
     server.faults = [lambda *_: arrived.append(1), lambda *_: arrived.append(2)]
-    process = subprocess.Popen([GUARITA, "detect", "alerts", "run", "--follow"])
+    process = subprocess.Popen([GUARITA, "detect", *words, "--follow"])
     try:
         wait_for(lambda: arrived == [1], process)
         detected("rui")

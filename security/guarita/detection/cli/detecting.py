@@ -20,6 +20,7 @@ from guarita.audit.events.common import SEVERITY
 from guarita.audit.locate import project
 from guarita.cli import Context, command_options
 from guarita.config.detection import DetectionSection
+from guarita.detection.cli.delivering import delivering
 from guarita.errors import ExitStatus
 
 if TYPE_CHECKING:
@@ -75,7 +76,13 @@ def run(context: Context, /, *, since: int | None, follow: bool, fail_on: str) -
     stop, worst = threading.Event(), 0
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with open_configured(context.ledger, context.config, create=False) as ledger, context.progress() as bars:
+    folder = context.config.parent if context.config else project()
+    alerts = section.alerts if follow else None
+    with (
+        open_configured(context.ledger, context.config, create=False) as ledger,
+        delivering(context, ledger, alerts, folder, stop),
+        context.progress() as bars,
+    ):
         task = bars.add_task("entries", total=ledger.size)
         detector = Detector(ledger, engine, clock=lambda: time.time_ns() // 1_000_000, lateness=lateness)
         for found in detector.run(since=since, follow=follow, stop=stop):
