@@ -92,11 +92,19 @@ def test_no_error_quotes_the_request(bao, relay, place):
         assert error.__suppress_context__
 
 
-def test_a_server_that_sends_a_byte_at_a_time_is_given_up():
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX-Endless: ",
+    ],
+    ids=["body", "head"],
+)
+def test_a_server_that_sends_a_byte_at_a_time_is_given_up(head):
     def drip(listener):
         client, _ = listener.accept()
         client.recv(65536)
-        client.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n")
+        client.sendall(head)
         with contextlib.suppress(OSError):
             while True:
                 client.sendall(b" ")
@@ -113,4 +121,37 @@ def test_a_server_that_sends_a_byte_at_a_time_is_given_up():
         with pytest.raises(TransientError) as slow:  # the whole would take longer than a test may
             vault.read("secret/data/a")
         assert slow.value.code == "vault.unreachable"
+        vault.close()
+
+
+ANSWER = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 27\r\n\r\n{"data": {"keys": ["all"]}}'
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        *((ANSWER[:end], "vault.unreachable") for end in (0, 12, 20, 40, 60, len(ANSWER) - 1)),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n<html></html>", "vault.not-vault"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "vault.not-vault"),
+        (b"HTTP/1.1 200 OK\r\n\r\n", "vault.unreachable"),
+    ],
+)
+def test_half_an_answer_is_none_and_never_an_empty_one(answer, code):
+    def cut(listener):
+        while True:
+            client, _ = listener.accept()
+            client.recv(65536)
+            client.sendall(answer)
+            client.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=cut, args=(listener,), daemon=True).start()
+        section = VaultSection(
+            address=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout_seconds=2,
+            login=TokenLogin(token=SecretSource(env="PATH")),
+        )  # fmt: skip
+        vault = connect(section, Path(), lambda _: "")
+        with pytest.raises(TransientError) as caught:
+            Kv(vault).names("secret/a")
+        assert caught.value.code == code
         vault.close()

@@ -18,6 +18,7 @@ from guarita.rotation.errors import PermanentError, TransientError
 Login = Callable[[hvac.Client], None]
 """Gives the client a token. Raises RotationError."""
 
+_NO_CONTENT: Final = 204
 _SEALED: Final = 503
 _OPERATOR: Final = 300.0
 """Seconds until what a person has to mend is tried again."""
@@ -138,7 +139,15 @@ class Vault:
             # KV v2 answers 404 for a version that was deleted, and says which.
             told = error.json if isinstance(error.json, dict) else {}
             return told if told.get("data") else None
-        return answer if isinstance(answer, dict) else None
+        if isinstance(answer, dict):
+            return answer
+        if answer.status_code == _NO_CONTENT:
+            return None
+        raise UnansweredError(
+            "vault.not-vault",
+            f"{self.address}: answered {path} with something that is not Vault's JSON (status {answer.status_code})",
+            hint="is there a proxy in between, or another server at this address?",
+        )
 
     def _listen(self, answer: requests.Response, *_: Any, **__: Any) -> None:
         sent = email.utils.parsedate_tz(answer.headers.get("Date", ""))
