@@ -14,8 +14,8 @@ wanted = (
     "guarita/scan/reports/html/page.js",
     "guarita/scan/reports/schema/guarita-report.schema.json",
     "guarita/rotation/deploy/base/cronjob.yaml",
-    "guarita/rotation/deploy/chart/templates/_helpers.tpl",
-    "guarita/rotation/deploy/Dockerfile",
+    "guarita/deploy/files/chart/templates/_helpers.tpl",
+    "guarita/deploy/files/chart/templates/NOTES.txt",
 )
 missing = [name for name in wanted if name not in names]
 strange = [name for name in names if name.startswith("tests") or name == "guarita/__init__.py"]

@@ -5,18 +5,18 @@ import re
 import shutil
 import subprocess
 import threading
-from pathlib import Path
 
 import pytest
 import sealing
 import yaml
 
 from guarita.config.rotation_metrics import MetricsSection
+from guarita.deploy.cli import FILES
 from guarita.errors import GuaritaError
 from guarita.rotation import sealed
 from guarita.rotation.metrics import RunState, SecretState, exposition, publish
 
-ALERTS = Path(sealed.__file__).parents[1] / "deploy" / "chart" / "files" / "alerts.yaml"
+ALERTS = FILES / "chart/files/rules/rotation.yaml"
 DAY = 86_400
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from guarita.config import strictyaml
+from guarita.config import profiles, strictyaml
 from guarita.config.model import Config
 from guarita.config.typed import decoded
 from guarita.errors import UsageError
@@ -47,10 +48,22 @@ def parse(text: bytes, source: str) -> Config:
     return parse_placed(text, source)[0]
 
 
-def parse_placed(text: bytes, source: str) -> tuple[Config, strictyaml.Document]:
-    """As `parse`, and with the place of every value."""
+def parse_placed(text: bytes, source: str, profile: str | None = None) -> tuple[Config, strictyaml.Document]:
+    """As `parse`, and with the place of every value.
+
+    It holds by `profile`, else by the one that $GUARITA_PROFILE names. The others are decoded too: what is wrong
+    for production is found where it is written, and not where it is installed.
+    """
     document = strictyaml.parse(text, source)
-    return decoded(document, Config), document
+    found = decoded(document, Config)
+    chosen = profile or os.environ.get(profiles.VARIABLE) or None
+    by_profile = {name: profiles.overlaid(document, name) for name in found.profiles}
+    decoded_by = {name: decoded(one, Config) for name, one in by_profile.items()}
+    if chosen is None:
+        return found, document
+    if chosen not in by_profile:
+        profiles.overlaid(document, chosen)
+    return decoded_by[chosen], by_profile[chosen]
 
 
 def json_schema() -> dict[str, Any]:

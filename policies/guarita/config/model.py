@@ -11,6 +11,7 @@ from msgspec import Meta
 from guarita.config.detection import DetectionSection
 from guarita.config.gateway import GatewaySection
 from guarita.config.pii import PiiSection
+from guarita.config.profiles import ProfileName, ProfileSection
 from guarita.config.rotation import RotationSection
 from guarita.config.sinks import NonEmpty, SinkSection, unique
 
@@ -168,3 +169,7 @@ class Config(Section, frozen=True, kw_only=True):
     pii: PiiSection = PiiSection()
     rotation: RotationSection = RotationSection()
     detection: DetectionSection = DetectionSection()
+    profiles: Annotated[
+        dict[ProfileName, ProfileSection],
+        Meta(description="What is otherwise where $GUARITA_PROFILE names one of these."),
+    ] = {}

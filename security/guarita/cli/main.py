@@ -12,9 +12,13 @@ import msgspec
 
 from guarita.errors import ExitStatus, GuaritaError
 
+PROFILE = "GUARITA_PROFILE"
+"""The variable by which guarita.config knows the profile in force."""
+
 # Help in a line, here, so that `guarita --help` imports no part. A command from elsewhere shows its package.
 SUMMARIES = {
     "audit": "Read, verify and prove the audit ledger.",
+    "chart": "Write the Helm chart that comes with the package.",
     "detect": "Detect attacks in the ledger, and tell who must know.",
     "gateway": "Decide who may call what: policy, keys, revocation.",
     "init": "Write a starting guarita.yaml that fits the tree.",
@@ -73,12 +77,26 @@ def _origin(entry: EntryPoint | None) -> str:
 
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="guarita", prog_name="guarita")
+@click.option(
+    "--profile",
+    metavar="NAME",
+    help=f"Which of guarita.yaml's profiles holds. [default: ${PROFILE}]",
+    expose_value=False,
+    is_eager=True,
+    callback=lambda _context, _option, name: _hold(name),
+)
 def cli() -> None:
     """Guarita: four doors, and one record that nobody can quietly change.
 
     Exit status: 0 passed, 1 the gate, the proof or the policy says no, 2 the call or the configuration is
     wrong, 3 something could not run, so the answer is unknown.
     """
+
+
+def _hold(profile: str | None) -> None:
+    # Into the environment, since processes that a command starts read the same configuration.
+    if profile:
+        os.environ[PROFILE] = profile
 
 
 def show_error(error: GuaritaError, *, as_json: bool) -> None:
@@ -139,8 +157,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _extra_for(arguments: list[str]) -> str:
-    part = next((word for word in arguments if not word.startswith("-")), "all")
-    return EXTRAS.get(part, "all")
+    return next((EXTRAS[word] for word in arguments if word in EXTRAS), "all")
 
 
 def main() -> None:

@@ -1,15 +1,15 @@
-"""`guarita rotate manifests`: the kustomize base, the Helm chart and the Dockerfile that come with the package."""
+"""`guarita rotate manifests`: the kustomize base that comes with the package."""
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Final
 
 import click
 
 from guarita.cli import Context, command_options
-from guarita.errors import ExitStatus, GuaritaError, UsageError
+from guarita.deploy import written_out
+from guarita.errors import ExitStatus
 
 DEPLOY: Final = Path(__file__).parents[1] / "deploy"
 
@@ -19,18 +19,8 @@ DEPLOY: Final = Path(__file__).parents[1] / "deploy"
 @click.option("--force", is_flag=True, help="Write over what stands there.")
 @command_options
 def manifests(context: Context, /, folder: Path, *, force: bool) -> ExitStatus:
-    """Write what a cluster needs into FOLDER: base/ for kustomize, chart/ for Helm, a Dockerfile."""
-    if folder.exists() and any(folder.iterdir()) and not force:
-        raise UsageError(
-            "rotation.manifests",
-            f"{folder}: is not empty",
-            hint="name a new folder, or --force writes over it",
-        )
-    try:
-        shutil.copytree(DEPLOY, folder, dirs_exist_ok=True)
-    except OSError as error:
-        raise GuaritaError("file.unwritable", f"{folder}: {error.strerror or 'cannot be written'}") from error
-    written = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    """Write what a cluster needs for rotation into FOLDER: base/ for kustomize. `guarita chart` has all of it for Helm."""
+    written = written_out(DEPLOY, folder, force=force)
     if context.json:
         context.emit({"written": written})
         return ExitStatus.PASSED

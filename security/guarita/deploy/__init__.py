@@ -1,0 +1,5 @@
+"""What a cluster is given: the Helm chart, and writing such files out of the package."""
+
+from guarita.deploy.writing import written_out
+
+__all__ = ["written_out"]

@@ -1,0 +1,29 @@
+"""`guarita chart`: the Helm chart that comes with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import click
+
+from guarita.cli import Context, command_options
+from guarita.deploy.writing import written_out
+from guarita.errors import ExitStatus
+
+FILES: Final = Path(__file__).parent / "files"
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--force", is_flag=True, help="Write over what stands there.")
+@command_options
+def chart(context: Context, /, folder: Path, *, force: bool) -> ExitStatus:
+    """Write what a cluster needs into FOLDER: chart/ for Helm."""
+    written = written_out(FILES, folder, force=force)
+    if context.json:
+        context.emit({"written": written})
+        return ExitStatus.PASSED
+    context.note(f"wrote {len(written)} files to {folder}")
+    context.note(f"  next: helm lint {folder / 'chart'} -f {folder / 'chart' / 'values-production.yaml'}")
+    return ExitStatus.PASSED

@@ -1,0 +1,29 @@
+"""Files of the package, written where a person wants them and nothing stands."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from guarita.errors import GuaritaError, UsageError
+
+
+def written_out(source: Path, folder: Path, *, force: bool = False) -> list[str]:
+    """Copy the files below `source` into `folder`; gives their names, sorted.
+
+    Raises UsageError `deploy.not-empty` unless `force`, GuaritaError `file.unwritable`.
+    """
+    if folder.exists() and any(folder.iterdir()) and not force:
+        raise UsageError(
+            "deploy.not-empty",
+            f"{folder}: is not empty",
+            hint="name a new folder, or --force writes over it",
+        )
+    names = sorted(str(path.relative_to(source)) for path in source.rglob("*") if path.is_file())
+    try:
+        for name in names:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / name, folder / name)
+    except OSError as error:
+        raise GuaritaError("file.unwritable", f"{folder}: {error.strerror or 'cannot be written'}") from error
+    return names
