@@ -16,6 +16,7 @@ wanted = (
     "guarita/rotation/deploy/base/cronjob.yaml",
     "guarita/deploy/files/chart/templates/_helpers.tpl",
     "guarita/deploy/files/chart/templates/NOTES.txt",
+    "guarita/deploy/files/argocd/application.yaml",
 )
 missing = [name for name in wanted if name not in names]
 strange = [name for name in names if name.startswith("tests") or name == "guarita/__init__.py"]

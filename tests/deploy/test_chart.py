@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from guarita import config
+from guarita.audit.cli.verdict import verdict
 from guarita.deploy.cli import FILES
 from guarita.scan.tools.kube import find_helm
 
@@ -17,8 +18,16 @@ GUARITA = Path(sysconfig.get_path("scripts")) / "guarita"
 ROOT = Path(__file__).parents[2]
 CHART = FILES / "chart"
 PROFILES = ["development", "staging", "production"]
+REVISION = "0123456789" * 4
 FULL = {
     "imagePullSecrets": [{"name": "pull"}],
+    "gate": {
+        "enabled": True,
+        "revision": REVISION,
+        "vkey": "log+00000000+AAAA",
+        "policy": "a" * 64,
+        "maxAge": "30d",
+    },
     "gateway": {"ingress": {"enabled": True}, "vaultToken": True, "secret": "guarita-gateway"},
     "rotation": {"deliveries": [{"namespace": "shop"}, {"namespace": "ops", "restart": False}]},
     "monitoring": {"enabled": True, "labels": {"release": "prometheus"}},
@@ -85,7 +94,7 @@ def test_all_of_it_is_what_kubernetes_takes(rendered):
         if found["kind"] not in EXTENSIONS:
             kubernetes_validate.validate(found, "1.33", strict=True)
     kinds = {found["kind"] for found in rendered}
-    assert kinds >= {"Deployment", "CronJob", "Ingress", "Role", "ConfigMap"}
+    assert kinds >= {"Deployment", "CronJob", "Job", "Ingress", "Role", "ConfigMap"}
 
 
 def test_each_pod_is_as_restricted_as_the_standard_asks(rendered):
@@ -258,6 +267,8 @@ def test_rules_are_those_that_were_tested(render):
         ({"image": {"digest": "latest"}}, "digest"),
         ({"image": {"tag": "1"}}, "tag"),
         ({"namespace": "default"}, "namespace"),
+        ({"gate": {"enabled": True}}, "revision"),
+        ({"gate": {"enabled": True, "vkey": "x", "revision": "main"}}, "revision"),
         ({"workers": {"enabled": True, "secret": ""}}, "secret"),
         ({"gateway": {"from": []}}, "from"),
         ({"gateway": {"egress": [{"to": []}]}}, "egress"),
@@ -268,6 +279,39 @@ def test_values_that_are_wrong_are_refused(helm, values, word):
     done = helm("template", "guarita", CHART, values=values)
     assert done.returncode != 0
     assert word in done.stderr
+
+
+def test_the_gate_comes_before_anything_else_and_needs_nothing_of_the_chart(render):
+    documents = [found for found in render("production", FULL) if found["metadata"]["name"] == "guarita-gate"]
+    assert {found["kind"] for found in documents} == {"Job", "NetworkPolicy", "ServiceAccount"}
+    waves = {}
+    for found in documents:
+        annotations = found["metadata"]["annotations"]
+        assert annotations["argocd.argoproj.io/hook"] == "PreSync"
+        waves[found["kind"]] = int(annotations["argocd.argoproj.io/sync-wave"])
+    assert waves["Job"] > max(waves["NetworkPolicy"], waves["ServiceAccount"])
+    (job,) = [found for found in documents if found["kind"] == "Job"]
+    spec = job["spec"]["template"]["spec"]
+    assert not [volume for volume in spec["volumes"] if "configMap" in volume]
+    # The command takes these words: without their values they are options that it has.
+    group, command, *options = spec["containers"][0]["args"]
+    assert (group, command) == ("audit", "verdict")
+    known = {word for option in verdict.params for word in option.opts}
+    assert {word.partition("=")[0] for word in options} <= known
+    assert f"--revision={REVISION}" in options
+
+
+def test_the_application_sets_values_that_the_chart_has_and_lets_no_commit_become_a_number(helm):
+    application = yaml.safe_load((FILES / "argocd/application.yaml").read_text())
+    source = application["spec"]["source"]["helm"]
+    words = []
+    for one in source["parameters"]:
+        value = "1" * 40 if one["value"] == "$ARGOCD_APP_REVISION" else one["value"]
+        words += ["--set-string" if one.get("forceString") else "--set", f"{one['name']}={value}"]
+    files = [word for name in source["valueFiles"] for word in ("-f", CHART / name)]
+    done = helm("template", "guarita", CHART, *files, *words)
+    assert done.returncode == 0, done.stderr
+    assert f"--revision={'1' * 40}" in done.stdout
 
 
 @pytest.mark.tools
@@ -295,6 +339,7 @@ def test_they_pass_our_own_gate_with_the_platform_pack_and_without_a_waiver(helm
         "Dockerfile",
         "production.yaml",
         "chart/templates/_service.tpl",
+        "argocd/application.yaml",
     } <= scanned
 
 

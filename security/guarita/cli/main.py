@@ -18,7 +18,7 @@ PROFILE = "GUARITA_PROFILE"
 # Help in a line, here, so that `guarita --help` imports no part. A command from elsewhere shows its package.
 SUMMARIES = {
     "audit": "Read, verify and prove the audit ledger.",
-    "chart": "Write the Helm chart that comes with the package.",
+    "chart": "Write the Helm chart and the ArgoCD Application that come with the package.",
     "detect": "Detect attacks in the ledger, and tell who must know.",
     "gateway": "Decide who may call what: policy, keys, revocation.",
     "init": "Write a starting guarita.yaml that fits the tree.",

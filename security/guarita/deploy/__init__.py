@@ -1,4 +1,4 @@
-"""What a cluster is given: the Helm chart, and writing such files out of the package."""
+"""What a cluster is given: the Helm chart, the ArgoCD Application, and writing such files out of the package."""
 
 from guarita.deploy.writing import written_out
 

@@ -1,4 +1,4 @@
-"""`guarita chart`: the Helm chart that comes with the package."""
+"""`guarita chart`: the Helm chart and the ArgoCD Application that come with the package."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FILES: Final = Path(__file__).parent / "files"
 @click.option("--force", is_flag=True, help="Write over what stands there.")
 @command_options
 def chart(context: Context, /, folder: Path, *, force: bool) -> ExitStatus:
-    """Write what a cluster needs into FOLDER: chart/ for Helm."""
+    """Write what a cluster needs into FOLDER: chart/ for Helm, argocd/ for a sync that needs a passed verdict."""
     written = written_out(FILES, folder, force=force)
     if context.json:
         context.emit({"written": written})

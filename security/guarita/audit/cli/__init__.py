@@ -12,6 +12,7 @@ from guarita.audit.cli.export import export
 from guarita.audit.cli.prove import prove
 from guarita.audit.cli.query import query, tail
 from guarita.audit.cli.ship import ship, sinks
+from guarita.audit.cli.verdict import verdict
 from guarita.audit.cli.verify import verify
 from guarita.audit.cli.witness import witness
 
@@ -23,6 +24,7 @@ def audit() -> None:
 
 for command in (
     verify,
+    verdict,
     prove,
     query,
     tail,
