@@ -92,7 +92,9 @@ def visible(page):
 
 @pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("build", [verdicts.mixed, verdicts.unknown, verdicts.verdict, injected])
+@pytest.mark.parametrize(
+    "build", [verdicts.mixed, verdicts.unknown, verdicts.verdict, verdicts.assessed, injected]
+)
 def test_it_asks_for_nothing_complains_of_nothing_and_fits(visit, build, scheme, viewport):
     watched = visit(build(), viewport=viewport, color_scheme=scheme)
     page = watched.page
@@ -106,7 +108,7 @@ def test_it_asks_for_nothing_complains_of_nothing_and_fits(visit, build, scheme,
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("build", [verdicts.mixed, verdicts.unknown, verdicts.verdict])
+@pytest.mark.parametrize("build", [verdicts.mixed, verdicts.unknown, verdicts.verdict, verdicts.assessed])
 def test_axe_finds_nothing_in_the_way_of_anyone(visit, build, scheme):
     # The page's own policy would forbid the rules' script too.
     page = visit(build(), color_scheme=scheme, bypass_csp=True).page

@@ -5,6 +5,7 @@ import datetime as dt
 import msgspec
 from hypothesis import strategies as st
 
+from guarita.policy.frameworks import NAMES, covered, load_framework, load_reach
 from guarita.policy.gate.coverage import Coverage, FileCoverage, FileStatus
 from guarita.policy.gate.finding import Finding, Location, Severity, Suppression, with_fingerprints
 from guarita.policy.gate.judge import result
@@ -145,6 +146,22 @@ def mixed(**given) -> Verdict:
         ],
         **given,
     )
+
+
+def with_frameworks(of: Verdict, *, unseen: str = "") -> Verdict:
+    """The verdict, with what it says of every framework where each kind of thing was met once."""
+    reach = load_reach()
+    found = [(one.finding, one.state.value) for one in of.decisions]
+    things = dict.fromkeys(reach.things, 1)
+    told = (
+        covered(load_framework(name), reach, things=things, findings=found, unseen=unseen) for name in NAMES
+    )
+    return msgspec.structs.replace(of, frameworks=tuple(told))
+
+
+def assessed() -> Verdict:
+    """The mixed one, with every framework."""
+    return with_frameworks(mixed())
 
 
 def unknown(**given) -> Verdict:

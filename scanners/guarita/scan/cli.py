@@ -159,6 +159,10 @@ def scan(  # noqa: PLR0917  # click passes the context by position, the rest by 
 
     with terminable(), contextlib.ExitStack() as opened:
         chosen = find_policy(tree, file=named, base=base)
+        if any(name == "oscal" for name, _ in reports) and not (frameworks or chosen.section.frameworks):
+            raise UsageError(
+                "scan.output", "OSCAL results are about the controls of a framework", hint="--framework NAME"
+            )
         ledger = None if watch else open_record(context.ledger, chosen.ledger)
         if ledger is not None:
             opened.enter_context(ledger)

@@ -17,6 +17,7 @@ REPORTERS: Final[Mapping[str, str]] = {
     "markdown": "MarkdownReporter",
     "gitlab": "GitlabReporter",
     "html": "HtmlReporter",
+    "oscal": "OscalReporter",
 }
 """The class of each, in the module of its name."""
 FORMATS: Final = tuple(REPORTERS)

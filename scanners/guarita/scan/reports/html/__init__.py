@@ -17,7 +17,7 @@ from guarita.scan.reports import escape
 from guarita.scan.reports.html.charts import Charts
 from guarita.scan.reports.html.view import view
 from guarita.scan.reports.interface import Reporter
-from guarita.scan.reports.summary import place, plural
+from guarita.scan.reports.summary import NO_CERTIFICATE, controls, place, plural, standing
 
 HERE = Path(__file__).parent
 LONGEST = 2_000
@@ -78,7 +78,9 @@ def _template() -> jinja2.Template:
         lstrip_blocks=True,
     )
     environment.filters.update(place=place, ticked=_ticked, url=escape.safe_url, number="{:,}".format)
-    environment.globals.update(plural=plural)
+    environment.globals.update(
+        plural=plural, controls=controls, standing=standing, no_certificate=NO_CERTIFICATE
+    )
     return environment.get_template("page.html.j2")
 
 
