@@ -20,6 +20,7 @@ SUMMARIES = {
     "audit": "Read, verify and prove the audit ledger.",
     "chart": "Write the Helm chart and the ArgoCD Application that come with the package.",
     "detect": "Detect attacks in the ledger, and tell who must know.",
+    "doctor": "Check what Guarita stands on, and say what to do.",
     "gateway": "Decide who may call what: policy, keys, revocation.",
     "init": "Write a starting guarita.yaml that fits the tree.",
     "pii": "Find personal data in documents, and handle it by policy.",
