@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from guarita.audit import LedgerCorruptError, LedgerError, Query, events
+from guarita.audit import LedgerCorruptError, LedgerError, Query, events, open_ledger
 from guarita.audit.merkle.nodes import Nodes
 from guarita.audit.merkle.proofs import inclusion_proof, verify_inclusion
 from guarita.audit.merkle.tree import CompactRange, leaf_hash
@@ -246,3 +246,16 @@ def test_any_batches_give_the_sequence_of_a_plain_list(place, batches):
                     seen |= {uid: answer.index} if uid else {}
         assert [leaf.body for leaf in ledger.entries()] == expected
         assert ledger.verify().size == len(expected)
+
+
+@pytest.mark.servers
+def test_a_url_may_leave_the_server_to_a_service_file(postgres, tmp_path, monkeypatch):
+    """As a pod has it, whose Secret is a file of libpq's: https://www.postgresql.org/docs/current/libpq-pgservice.html."""
+    service = tmp_path / "pg_service.conf"
+    service.write_text(f"[ledger]\nhost=127.0.0.1\nport={postgres.port}\nuser=guarita\ndbname=postgres\n")
+    monkeypatch.setenv("PGSERVICEFILE", str(service))
+    url = "postgresql:///?service=ledger&schema=by_service"
+    with open_ledger(url, origin="test/service", key="none") as ledger:
+        ledger.append(event(1))
+    with open_ledger(postgres.url(schema="by_service"), key="none") as ledger:
+        assert operations(ledger) == ["call 1"]

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Self, TypeVar
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
 import psycopg
@@ -45,7 +45,8 @@ class Place(msgspec.Struct, frozen=True):
         try:
             timeout = float(query.pop("timeout", TIMEOUT))
             query.setdefault("connect_timeout", str(max(2, round(timeout))))
-            conninfo = urlunsplit(("postgresql", parts.netloc, parts.path, urlencode(query), ""))
+            # Written out: urlunsplit drops the slashes of a URL that names no host, as one by a service file does.
+            conninfo = f"postgresql://{parts.netloc}{parts.path}?{urlencode(query)}"
             psycopg.conninfo.conninfo_to_dict(conninfo)
         except (ValueError, psycopg.Error):
             raise UsageError("audit.url", "not a PostgreSQL URL that libpq understands") from None
