@@ -1,5 +1,6 @@
 # One image a role: docker build --build-arg EXTRAS=gateway-serve,gateway-redis,ledger-postgres .
 #   gateway    gateway-serve,gateway-redis,gateway-postgres,gateway-vault,ledger-postgres
+#   detection  detection,alerts,ledger-postgres,ledger-vault
 #   alerts     alerts,ledger-postgres,ledger-vault
 #   workers    pii-worker,pii-s3,pii-vault,ledger-postgres
 #   rotation   rotation,ledger-postgres,ledger-vault

@@ -208,6 +208,12 @@ def test_production_scales_as_the_reference_architecture_has_it(render):
         assert bounds["maxAllowed"] == {"cpu": "2", "memory": "4Gi"}
 
 
+def test_one_detector_is_gone_before_the_next_comes(render):
+    spec = named(render("production", FULL), "Deployment")["guarita-detection"]["spec"]
+    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+    assert "guarita-detection" not in named(render("production", FULL), "HorizontalPodAutoscaler")
+
+
 def test_development_runs_one_of_each_without_scalers(render):
     documents = render("development")
     assert not named(documents, "HorizontalPodAutoscaler")

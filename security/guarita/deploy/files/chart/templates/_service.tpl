@@ -1,6 +1,6 @@
 {{/*
 What stays up: the Deployment with its account, its budget, its scalers and its policy of the network.
-Takes root, name, values; args or command; ports, probes, ingress (rules of the NetworkPolicy), environment, tmp, changed.
+Takes root, name, values; args or command; ports, probes, ingress (rules of the NetworkPolicy), environment, tmp; alone, for what only one may do at a time.
 */}}
 {{- define "guarita.service" -}}
 {{- $values := .values }}
@@ -10,12 +10,18 @@ apiVersion: apps/v1
 kind: Deployment
 metadata: {{- include "guarita.metadata" . | nindent 2 }}
 spec:
-  {{- if not $values.autoscaling.enabled }}
+  {{- if .alone }}
+  replicas: 1
+  {{- else if not $values.autoscaling.enabled }}
   replicas: {{ $values.replicas }}
   {{- end }}
   revisionHistoryLimit: 3
   progressDeadlineSeconds: 600
+  {{- if .alone }}
+  strategy: {type: Recreate}
+  {{- else }}
   strategy: {type: RollingUpdate, rollingUpdate: {maxSurge: 1, maxUnavailable: 0}}
+  {{- end }}
   selector:
     matchLabels: {{- include "guarita.selector" . | nindent 6 }}
   template:
