@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib.util import find_spec
 
 from guarita.doctor import Check, Subject
 from guarita.errors import UsageError
@@ -12,7 +13,9 @@ from guarita.scan.tools.interface import State, Tool
 
 
 def checks(_subject: Subject) -> Iterable[Check]:
-    """How the tools stand that scanners run."""
+    """How the tools stand that scanners run; nothing where the extra `scan` is not installed, as beside a gateway."""
+    if find_spec("bandit") is None:
+        return
     for tool in TOOLS:
         yield Check(f"tool {tool.name}", lambda one=tool: _stands(one))  # type: ignore[misc]
 
