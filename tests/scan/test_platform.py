@@ -16,6 +16,7 @@ from guarita.policy.severity import load_table
 from guarita.scan.interface import ScanJob, Snapshot, TreeFile
 from guarita.scan.scanners.platform.interface import quantity
 from guarita.scan.scanners.platform.scanner import CHECKS, PlatformScanner
+from guarita.scan.warm.client import warm_servers
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "tests/data/platform"
@@ -49,7 +50,7 @@ def judged(tmp_path_factory):
             path=sample.name, size=len(content), digest="0", staged=sample, place=sample.name, head=content
         )
         snapshot = Snapshot(root=sample.parent, files=(file,), digest="", by_place={file.place: file})
-        job = ScanJob(snapshot, (file,), 1, 300.0, scratch, threading.Event(), warm=True)
+        job = ScanJob(snapshot, (file,), 1, 300.0, scratch, threading.Event(), servers=warm_servers())
         return PlatformScanner().scan(job)
 
     with pytest.MonkeyPatch.context() as patch:
