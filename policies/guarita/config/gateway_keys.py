@@ -8,32 +8,13 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
+from guarita.config.secret_place import NonEmpty, SecretPlace
 from guarita.config.section import Section
 
-NonEmpty = Annotated[str, Meta(min_length=1)]
 Environment = Annotated[
     str,
     Meta(pattern=r"^[a-z][a-z0-9]{1,11}$", description="What stands in a key after `grt_`: `live`, `test`."),
 ]
-
-
-class PepperSource(Section, frozen=True, kw_only=True):
-    """Where the pepper is read from. It never stands in guarita.yaml."""
-
-    env: Annotated[NonEmpty, Meta(description="The name of an environment variable.")] | None = None
-    file: (
-        Annotated[NonEmpty, Meta(description="A file of mode 0600, from the folder of guarita.yaml.")] | None
-    ) = None
-    vault: (
-        Annotated[
-            str, Meta(pattern="^[^/#]+/[^#]+#[^#]+$", description="MOUNT/PATH#FIELD in a KV engine v2.")
-        ]
-        | None
-    ) = None
-
-    def __post_init__(self) -> None:
-        if sum(place is not None for place in (self.env, self.file, self.vault)) != 1:
-            raise ValueError("a pepper is named by one of `env`, `file` and `vault`")
 
 
 class ApiKeysSection(Section, frozen=True, kw_only=True):
@@ -43,7 +24,7 @@ class ApiKeysSection(Section, frozen=True, kw_only=True):
         NonEmpty,
         Meta(description="sqlite:///PATH from the folder of guarita.yaml, postgresql://…, vault:MOUNT/PATH."),
     ]
-    pepper: PepperSource
+    pepper: SecretPlace
     environments: Annotated[
         list[Environment],
         Meta(min_length=1, description="Keys of others are refused; the first is for new ones."),

@@ -10,13 +10,13 @@ from msgspec import Meta
 
 from guarita.config.pii_handling import (
     HandlingSection,
-    KeySource,
     PseudonymSection,
     QueueSection,
     ReadingSection,
     StoreSection,
     SubjectSection,
 )
+from guarita.config.secret_place import SecretPlace
 from guarita.config.section import Section
 
 NonEmpty = Annotated[str, Meta(min_length=1)]
@@ -118,7 +118,7 @@ class PiiSection(Section, frozen=True, kw_only=True):
     reading: ReadingSection = ReadingSection()
     key: (
         Annotated[
-            KeySource,
+            SecretPlace,
             Meta(
                 description="The master key of fingerprints, hashes and the subject index. [default: "
                 ".guarita/pii.key beside guarita.yaml, made when it is first needed]"

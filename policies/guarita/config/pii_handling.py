@@ -89,25 +89,6 @@ class HandlingSection(Section, frozen=True, kw_only=True):
                 raise ValueError(f"two rules are called {name!r}")
 
 
-class KeySource(Section, frozen=True, kw_only=True):
-    """Where the master key of fingerprints, hashes and the subject index is. It never stands in guarita.yaml."""
-
-    env: Annotated[NonEmpty, Meta(description="The name of an environment variable.")] | None = None
-    file: (
-        Annotated[NonEmpty, Meta(description="A file of mode 0600, from the folder of guarita.yaml.")] | None
-    ) = None
-    vault: (
-        Annotated[
-            str, Meta(pattern="^[^/#]+/[^#]+#[^#]+$", description="MOUNT/PATH#FIELD in a KV engine v2.")
-        ]
-        | None
-    ) = None
-
-    def __post_init__(self) -> None:
-        if sum(place is not None for place in (self.env, self.file, self.vault)) != 1:
-            raise ValueError("the key is named by one of `env`, `file` and `vault`")
-
-
 class ReadingSection(Section, frozen=True, kw_only=True):
     """What reading one document may cost. The workers that read are bounded by the kernel."""
 

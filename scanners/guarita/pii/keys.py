@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from guarita.audit import Secret
-from guarita.config.pii_handling import KeySource
+from guarita.config.secret_place import SecretPlace
 from guarita.errors import GuaritaError, MissingExtraError, UsageError
 
 DEFAULT_FILE: Final = ".guarita/pii.key"
@@ -95,7 +95,7 @@ class Keyring:
 
 
 def read_key(
-    source: KeySource | None,
+    source: SecretPlace | None,
     folder: Path,
     *,
     environment: Mapping[str, str] = os.environ,

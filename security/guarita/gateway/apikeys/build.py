@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from guarita.config.gateway_keys import ApiKeysSection, PepperSource
+from guarita.config.gateway_keys import ApiKeysSection
+from guarita.config.secret_place import SecretPlace
 from guarita.errors import MissingExtraError, UsageError
 from guarita.gateway.apikeys.authenticator import ApiKeyAuthenticator
 from guarita.gateway.apikeys.hashing import Peppers, parse_peppers
@@ -53,7 +54,7 @@ def open_store(section: ApiKeysSection, folder: Path, *, create: bool = False) -
 
 
 def read_peppers(
-    source: PepperSource, folder: Path, *, timeout: float, environment: Mapping[str, str] = os.environ
+    source: SecretPlace, folder: Path, *, timeout: float, environment: Mapping[str, str] = os.environ
 ) -> Peppers:
     """The peppers. Raises UsageError `apikey.pepper`, StoreError where Vault does not answer."""
     if source.env is not None:
