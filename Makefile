@@ -20,6 +20,7 @@ lint: $(STAMP)
 
 schemas: $(STAMP)
 	$(BIN)/python -m guarita.config.published
+	$(BIN)/python -m guarita.report.published
 	$(BIN)/python -m guarita.scan.reports.published
 
 lock:

@@ -1,6 +1,6 @@
 """The README's pictures, from real runs of the gate: `.venv/bin/python docs/images/make.py`.
 
-Two terminals as SVG, and the HTML report as PNG by Debian's Chromium. Run it again when the reports change.
+Two terminals as SVG, the HTML report and the posture page as PNG by Debian's Chromium. Run it again when the reports change.
 """
 
 import io
@@ -10,6 +10,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -69,13 +70,25 @@ def terminal(lines: list[str], command: str, target: Path) -> None:
     target.write_text("\n".join(line.rstrip() for line in drawn.splitlines()) + "\n")
 
 
-def page(target: Path) -> None:
-    """Picture the HTML report of the faulty tree."""
+def faulty(_: Path, report: Path) -> None:
+    """The HTML report of the faulty tree."""
+    gate("faulty", "--output", f"html={report}")
+
+
+def posture(folder: Path, report: Path) -> None:
+    """The posture page of the example's month."""
+    subprocess.run([sys.executable, ROOT / "examples/posture.py", folder], check=True)
+    words = ["report", "--ledger", "ledger.db", "--output", report, "--quiet"]
+    subprocess.run([GUARITA, *words], cwd=folder, check=True)
+
+
+def page(write: Callable[[Path, Path], None], target: Path) -> None:
+    """Picture a page."""
     import chromium  # noqa: PLC0415  # stands beside the tests, on a path that is added above
 
     with tempfile.TemporaryDirectory() as folder, chromium.browser() as browser:
         report = Path(folder) / "report.html"
-        gate("faulty", "--output", f"html={report}")
+        write(Path(folder), report)
         opened = browser.new_page(viewport={"width": 1240, "height": 1000}, color_scheme="light")
         opened.goto(report.as_uri())
         opened.screenshot(path=target)
@@ -86,4 +99,5 @@ def page(target: Path) -> None:
 if __name__ == "__main__":
     for tree, name in (("faulty", "failing"), ("good", "passing")):
         terminal(gate(tree), f"guarita scan examples/platform/{tree}", HERE / f"gate-{name}.svg")
-    page(HERE / "report.png")
+    page(faulty, HERE / "report.png")
+    page(posture, HERE / "posture.png")

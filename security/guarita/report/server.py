@@ -46,7 +46,7 @@ def serving(live: Live, port: int) -> Iterator[tuple[str, int]]:
         timeout = TIMEOUT
         protocol_version = "HTTP/1.1"
 
-        def do_GET(self) -> None:  # noqa: N802  # the base class' name
+        def do_GET(self) -> None:
             # A name that points here from elsewhere must not read it (DNS rebinding).
             if self.headers.get("Host", "").rpartition(":")[0] not in {LOOPBACK, "localhost"}:
                 self._send(421, b"")
@@ -78,7 +78,7 @@ def serving(live: Live, port: int) -> Iterator[tuple[str, int]]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *arguments: object) -> None:
+        def log_message(self, *_: object) -> None:
             """Say nothing of requests."""
 
     server = http.server.ThreadingHTTPServer((LOOPBACK, port), Handler)

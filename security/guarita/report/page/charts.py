@@ -32,20 +32,27 @@ def days(counted: Sequence[DayCount], kinds: Mapping[str, str], title: str, word
         bars.append(el("g", el("title", f"{day.day}: {told or '0'}"), *parts))
     chart = el(
         "svg", *bars, class_="days", viewBox=f"0 0 {WIDTH} {HEIGHT}", preserveAspectRatio="none", role="img",
-        aria_label=f"{title}: {counted[0].day} – {counted[-1].day}",
+        aria_label=f"{title}: {counted[0].day} - {counted[-1].day}",
     )  # fmt: skip
     legend = el(
         "ul",
-        *(el("li", el("span", class_=f"dot b-{kind}", aria_hidden="true"), words(name)) for name, kind in kinds.items()),
+        *(
+            el("li", el("span", class_=f"dot b-{kind}", aria_hidden="true"), words(name))
+            for name, kind in kinds.items()
+        ),
         class_="legend",
     )
     axis = el("p", el("span", counted[0].day), el("span", f"{words('most on one day')}: {most:,}"),
               el("span", counted[-1].day), class_="axis")  # fmt: skip
     rows = [
-        [day.day, *(f"{day.counts.get(name, 0):,}" for name in kinds)] for day in counted if any(day.counts.values())
+        [day.day, *(f"{day.counts.get(name, 0):,}" for name in kinds)]
+        for day in counted
+        if any(day.counts.values())
     ]
     numbers = el(
-        "details", el("summary", words("Numbers")), table([words("Day"), *map(words, kinds)], rows, title)
+        "details",
+        el("summary", words("Numbers")),
+        table([words("Day"), *map(words, kinds)], rows, f"{words('Numbers')}: {title}"),
     )
     return el("div", legend, chart, axis, numbers, class_="chart")
 
@@ -57,13 +64,17 @@ def ranking(found: Ranking, title: str, words: Words) -> Html:
         return el("div", heading, el("p", words("None."), class_="quiet"), class_="card")
     most = max(count.count for count in found.top)
     rows = [
-        el("li", el("span", words(one.name) or "–", class_="name"), el("b", f"{one.count:,}"),
+        el("li", el("span", words(one.name) or "-", class_="name"), el("b", f"{one.count:,}"),
            el("span", el("span", class_=f"fill w{max(1, round(20 * one.count / most))}"), class_="track"))
         for one in found.top
     ]  # fmt: skip
     if found.others:
         rows.append(el("li", el("span", words("others"), class_="name quiet"), el("b", f"{found.others:,}")))
-    inexact = [] if found.exact else [el("p", words("At least so many: there were too many names."), class_="quiet")]
+    inexact = (
+        []
+        if found.exact
+        else [el("p", words("At least so many: there were too many names."), class_="quiet")]
+    )
     return el("div", heading, el("ol", *rows, class_="ranking"), *inexact, class_="card")
 
 

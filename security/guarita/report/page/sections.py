@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from guarita.report.interface import Facts, LedgerHealth, Posture
@@ -36,11 +36,14 @@ def _section(name: str, title: str, *children: object) -> Html:
 def _gates(facts: Facts, words: Words) -> Html:
     title = words("Gates")
     rows = [
-        [row.project, row.branch, _pill(row.result, words), _time(row.at, words)] for row in facts.gates.rows
+        [row.project or "-", row.branch or "-", _pill(row.result, words), _time(row.at, words)]
+        for row in facts.gates.rows
     ]
     kinds = {"passed": "good", "unknown": "unknown", "failed": "bad"}
     headings = [words(one) for one in ("Project", "Branch", "Result", "When")]
-    return _section("gates", title, days(facts.gates.days, kinds, title, words), _table(headings, rows, title, words))
+    return _section(
+        "gates", title, days(facts.gates.days, kinds, title, words), _table(headings, rows, title, words)
+    )
 
 
 def _findings(facts: Facts, words: Words) -> Html:
@@ -49,19 +52,33 @@ def _findings(facts: Facts, words: Words) -> Html:
         return _section("findings", title, el("p", words("not known"), class_="quiet"))
     ages = [[age, *(f"{counts.get(level, 0):,}" for level in LEVELS)] for age, counts in found.by_age.items()]
     rows = [
-        [one.rule, _pill(one.severity, words), one.project, _time(one.since, words), one.owner or words("nobody")]
+        [
+            one.rule,
+            _pill(one.severity, words),
+            one.project,
+            _time(one.since, words),
+            one.owner or words("nobody"),
+        ]
         for one in found.oldest
     ]
     waivers = [
-        [one.what, one.owner, one.reason, one.expires, el("span", str(one.days), class_=f"pill b-{one.standing}")]
+        [
+            one.what,
+            one.owner,
+            one.reason,
+            one.expires,
+            el("span", str(one.days), class_=f"pill b-{one.standing}"),
+        ]
         for one in facts.waivers
     ]
     headings = [words(one) for one in ("Rule", "Severity", "Project", "Open since", "Owner")]
-    waiver_headings = [words("What"), words("Owner"), "", words("Expires"), words("Days left")]
+    waiver_headings = [words("What"), words("Owner"), words("Reason"), words("Expires"), words("Days left")]
     return _section(
         "findings",
         title,
-        _table([words("Age in days"), *(words(level) for level in LEVELS)], ages, words("Age in days"), words),
+        _table(
+            [words("Age in days"), *(words(level) for level in LEVELS)], ages, words("Age in days"), words
+        ),
         _table(headings, rows, title, words),
         el("h3", words("Waivers")),
         _table(waiver_headings, waivers, words("Waivers"), words),
@@ -77,13 +94,22 @@ def _secrets(facts: Facts, now: int, words: Words) -> Html:
         rows.append(
             [
                 one.name, one.kind, words("not known") if age is None else f"{age:.1f} d",
-                "–" if one.limit_days is None else f"{one.limit_days:g} d", bar, _pill(one.state, words),
+                "-" if one.limit_days is None else f"{one.limit_days:g} d", bar, _pill(one.state, words),
                 one.under_way or one.failed or "",
             ]
         )  # fmt: skip
     headings = [words(one) for one in ("Secret", "Kind", "Age", "Limit")]
     title = words("Secrets")
-    return _section("secrets", title, _table([*headings, "", words("State"), ""], rows, title, words))
+    return _section(
+        "secrets",
+        title,
+        _table(
+            [*headings, words("Share of its limit"), words("State"), words("Phase or failure")],
+            rows,
+            title,
+            words,
+        ),
+    )
 
 
 def _requests(facts: Facts, words: Words) -> Html:
@@ -167,12 +193,18 @@ def _ledger(health: LedgerHealth, words: Words) -> Html:
     ]
     listed = el("dl", *(piece for name, value in facts for piece in (el("dt", name), el("dd", value))))
     rows = [[sink.name, f"{sink.behind:,}", sink.code or ""] for sink in health.sinks]
-    headings = [words("Sink"), words("Entries behind"), ""]
-    return _section("ledger", title, listed, *([_table(headings, rows, words("Sink"), words)] if rows else []))
+    headings = [words("Sink"), words("Entries behind"), words("Error")]
+    return _section(
+        "ledger", title, listed, *([_table(headings, rows, words("Sink"), words)] if rows else [])
+    )
 
 
-def _table(headings: list[str], rows: list[list[object]], title: str, words: Words) -> Html:
-    return table(headings, rows, title) if rows else el("p", words("None."), class_="quiet")
+def _table(headings: Sequence[str], rows: Sequence[Sequence[object]], title: str, words: Words) -> Html:
+    return (
+        table(headings, rows, f"{words('Table')}: {title}")
+        if rows
+        else el("p", words("None."), class_="quiet")
+    )
 
 
 def _pill(name: str, words: Words) -> Html:
@@ -193,4 +225,4 @@ def _count(number: int | None, words: Words) -> str:
 
 
 def _span(ms: int | None) -> str:
-    return "–" if ms is None else f"{ms / 1000:,.1f} s"
+    return "-" if ms is None else f"{ms / 1000:,.1f} s"

@@ -8,7 +8,7 @@ from guarita.report.interface import Facts, Posture, Standing
 from guarita.report.page.markup import Html, el
 from guarita.report.page.words import Words
 
-_UNKNOWN = "–"
+_UNKNOWN = "-"
 
 
 def summary(posture: Posture, words: Words) -> Html:
