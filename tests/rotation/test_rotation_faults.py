@@ -9,8 +9,10 @@ from pathlib import Path
 import jsonschema
 import psycopg
 import pytest
+from driving import Driver
 from enginebenches import KvBench, PostgresBench
 
+from guarita.rotation.errors import FencedOutError
 from guarita.rotation.journal import Phase
 
 
@@ -39,6 +41,24 @@ def test_two_runners_at_once_end_with_one_credential(cases, kind):
         assert set(ended) <= {0, 3}, [runner.said() for runner in runners]
         case.resume()
         case.settled()
+
+
+def test_what_another_runner_does_hinders_nobody_for_good(bao, postgres, tmp_path):
+    driver = Driver(PostgresBench(bao, tmp_path))
+    late = driver.machine()  # it has read the journal
+    quick = driver.machine()
+    quick.begin()
+    while quick.work.phase is not Phase.PROVEN:
+        driver.step(quick)
+    idle = quick.work.new.handle["user"]
+    with psycopg.connect(postgres.url(), autocommit=True) as admin:
+        admin.execute(f"ALTER ROLE {idle} PASSWORD 'probing'")
+    probe = psycopg.connect(
+        host="127.0.0.1", port=postgres.port, dbname="postgres", user=idle, password="probing"
+    )
+    with probe, pytest.raises(FencedOutError):
+        late.begin()
+    driver.bench.close()
 
 
 def test_a_runner_respects_the_claim_of_another_and_resume_waits_for_it(cases):

@@ -72,15 +72,16 @@ def connect(folder, tmp_path, monkeypatch):
 
 
 def servers(folder):
-    """The process ids of the servers whose socket is below a folder."""
-    found = []
+    """The process ids of the servers whose socket is below a folder, without what they forked."""
+    found = {}
     for place in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             if f"{folder}/".encode() in place.read_bytes():
-                found.append(int(place.parent.name))
+                stat = (place.parent / "stat").read_text().rpartition(")")[2].split()
+                found[int(place.parent.name)] = int(stat[1])
         except OSError:
             continue
-    return found
+    return [pid for pid, parent in found.items() if parent not in found]
 
 
 def gone(pid, seconds=10.0):

@@ -168,6 +168,11 @@ class Journal:
             raise
         self._doubt = None
 
+    def overtaken(self) -> bool:
+        """Whether somebody has written since the entry last read or written."""
+        there = self._kv.get(self._place)
+        return (0 if there is None else there.version) != self._version
+
     def fence(self, rotation: str, step: str) -> Fence:
         """The right to take the step that the entry last written declares."""
         token = self._version

@@ -74,6 +74,9 @@ class Machine:
         """
         if not emergency:
             hindering = survey(self.subject, self._tools, self.entry).hindering
+            if hindering and self._journal.overtaken():
+                # What is in the way is another runner's work: the sessions of its probes, a template it has moved.
+                raise FencedOutError(self.name, f"the journal, beyond version {self._journal.version}")
             if hindering:
                 raise PermanentError(
                     "rotation.hindered",
