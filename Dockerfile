@@ -5,8 +5,8 @@
 #   workers    pii-worker,pii-s3,pii-vault,ledger-postgres
 #   rotation   rotation,ledger-postgres,ledger-vault
 #   scan       scan,ledger-postgres
-# The base has a tag here and no digest: the release workflow looks the digest up, pins it by
-# --build-arg PYTHON=3.13-slim-bookworm@sha256:…, and the image's provenance records it.
+# The base has a tag here and no digest: look the digest up where you build, and pin it by
+# --build-arg PYTHON=3.13-slim-bookworm@sha256:…
 ARG PYTHON=3.13-slim-bookworm
 
 FROM python:${PYTHON} AS build
