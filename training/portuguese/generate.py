@@ -1,8 +1,8 @@
 """Makes the Portuguese sets: tests/data/pii/pt-tune.jsonl and pt-test.jsonl. Usage: training/portuguese/generate.py
 
 Every value is invented. Names, streets and cities of the two sets have no word in common that is not a
-particle, nor are they those that the tagger was trained on (Faker's): they are lists of common names, written
-down for this purpose.
+particle: they are lists of common names, written down for this purpose. Some of them are common enough to stand in
+Faker's lists too, which the tagger was trained on.
 """
 
 from __future__ import annotations
