@@ -17,7 +17,6 @@ from typing import Any, Final, Self, TypeVar
 
 import msgspec
 
-from guarita.errors import GuaritaError
 from guarita.process.errors import crashed
 from guarita.process.forkserver import WHILE_HELD, peer
 from guarita.process.run import POLL, check, neutral_environment
@@ -153,7 +152,7 @@ class Servers:
         """A process of a server of `command`, which is started where there is none; None where that fails.
 
         Servers are told apart by the command, its further `words`, and `identity`: what the engine is, as exactly as
-        is known. Raises what the worker's `request` raises, but for an engine that crashed.
+        is known. Raises what the worker's `request` raises.
         """
         name = "\0".join((*map(str, command), *words, identity))
         digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:24]
@@ -166,13 +165,7 @@ class Servers:
         if connection is None:
             return None
         worker = kind(connection, caller, stop)
-        try:
-            worker.pid = worker.request({"cwd": str(cwd)}, START)["pid"]
-        except GuaritaError as error:
-            # Its engine could not be loaded. A process of the caller's own will say why.
-            if error.code.endswith(".crashed"):
-                return None
-            raise
+        worker.pid = worker.request({"cwd": str(cwd)}, START)["pid"]
         return worker
 
     def _started(
