@@ -16,7 +16,6 @@ from guarita.policy.severity import load_table
 from guarita.scan.interface import ScanJob, Snapshot, TreeFile
 from guarita.scan.scanners.platform.interface import quantity
 from guarita.scan.scanners.platform.scanner import CHECKS, PlatformScanner
-from guarita.scan.warm.client import warm_servers
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "tests/data/platform"
@@ -50,7 +49,7 @@ def judged(tmp_path_factory):
             path=sample.name, size=len(content), digest="0", staged=sample, place=sample.name, head=content
         )
         snapshot = Snapshot(root=sample.parent, files=(file,), digest="", by_place={file.place: file})
-        job = ScanJob(snapshot, (file,), 1, 300.0, scratch, threading.Event(), servers=warm_servers())
+        job = ScanJob(snapshot, (file,), 1, 300.0, scratch, threading.Event(), warm=True)
         return PlatformScanner().scan(job)
 
     with pytest.MonkeyPatch.context() as patch:

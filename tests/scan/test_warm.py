@@ -12,16 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from guarita.process import Servers, forked
 from guarita.scan.interface import ScanJob, ScannerError, Snapshot
 from guarita.scan.scanners.checkov import Engine
-from guarita.scan.warm.client import WarmWorker, warm_servers
+from guarita.scan.warm import client
 from guarita.scan.warm.folder import runtime_folder
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 ECHO = """\
 import json, os, sys, time
-from guarita.process.forkserver import by_line, serve, wanted
+from guarita.scan.warm.forkserver import serve, wanted
 def load():
     def answer(line):
         asked = json.loads(line)
@@ -31,7 +30,7 @@ def load():
             os.kill(os.getpid(), 9)
         return json.dumps({"pid": os.getpid(), "parent": os.getppid(), "cwd": os.getcwd(), **asked}).encode()
     return answer
-serve(wanted(), lambda: by_line(load()))
+serve(wanted(), load)
 """
 
 
@@ -50,13 +49,12 @@ def connect(folder, tmp_path, monkeypatch):
     made = []
 
     def made_connection(identity="1", **options):
-        worker = warm_servers().connect(
+        worker = client.connect(
             [sys.executable, program],
             identity,
             cwd=tmp_path,
-            caller="echo",
+            scanner="echo",
             stop=threading.Event(),
-            kind=WarmWorker,
             **options,
         )
         assert worker is not None
@@ -132,8 +130,8 @@ def test_a_process_that_dies_takes_nobody_with_it(connect):
 def test_a_stopped_run_ends_at_once(folder, tmp_path, connect):
     connect()
     stop = threading.Event()
-    worker = warm_servers().connect(
-        [sys.executable, tmp_path / "echo.py"], "1", cwd=tmp_path, caller="echo", stop=stop, kind=WarmWorker
+    worker = client.connect(
+        [sys.executable, tmp_path / "echo.py"], "1", cwd=tmp_path, scanner="echo", stop=stop
     )
     stop.set()
     with pytest.raises(ScannerError) as caught:
@@ -142,7 +140,7 @@ def test_a_stopped_run_ends_at_once(folder, tmp_path, connect):
 
 
 def test_a_server_that_nobody_asks_ends_and_leaves_no_socket(connect, folder, monkeypatch):
-    monkeypatch.setattr(forked, "IDLE", 1)
+    monkeypatch.setattr(client, "IDLE", 1)
     worker = connect()
     server = worker.request({}, 10.0)["parent"]
     worker.close()
@@ -176,23 +174,6 @@ def test_many_at_once_start_one_server(connect, folder):
     assert len(set(parents)) == 1
 
 
-def test_a_server_of_one_process_ends_with_it_and_takes_what_it_forked_along(connect, tmp_path):
-    connect()  # writes the program
-    with Servers.private(tmp_path / "s") as own:
-        worker = own.connect(
-            [sys.executable, tmp_path / "echo.py"],
-            "1",
-            cwd=tmp_path,
-            caller="echo",
-            stop=threading.Event(),
-            kind=WarmWorker,
-        )
-        parent = worker.request({}, 10.0)["parent"]
-        assert not gone(parent, 0.1)
-    assert gone(parent)
-    assert gone(worker.pid)
-
-
 def test_a_folder_that_others_can_enter_is_not_used(tmp_path):
     open_folder = tmp_path / "run"
     (open_folder / "guarita").mkdir(parents=True)
@@ -221,7 +202,7 @@ def test_a_socket_of_another_user_is_not_spoken_to(connect, folder, tmp_path):
     with subprocess.Popen([sys.executable, "-c", program, place], stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "up\n"
         # The socket was made by root and is listened at by nobody: who listens is what the kernel says.
-        assert forked.connected(place) is None
+        assert client._connected(place) is None
         other.kill()
 
 
@@ -242,13 +223,8 @@ def test_another_user_is_not_served(connect, folder, monkeypatch):
 
 
 def test_a_path_that_is_no_socket_is_done_without(folder, monkeypatch, tmp_path):
-    monkeypatch.setattr(forked.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 1))
-    assert (
-        warm_servers().connect(
-            [sys.executable], "1", cwd=tmp_path, caller="echo", stop=threading.Event(), kind=WarmWorker
-        )
-        is None
-    )
+    monkeypatch.setattr(client.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 1))
+    assert client.connect([sys.executable], "1", cwd=tmp_path, scanner="echo", stop=threading.Event()) is None
 
 
 @pytest.mark.tools
@@ -259,16 +235,12 @@ def test_a_warm_engine_answers_as_a_cold_one(folder, tmp_path):
         "    - {name: a, image: 'a:1', securityContext: {privileged: true}}\n"
     )
     answers = []
-    for servers_of in (lambda: None, warm_servers, warm_servers):
+    for warm in (False, True, True):
         scratch = tmp_path / f"scratch-{len(answers)}"
         scratch.mkdir()
-        job = ScanJob(
-            Snapshot(tmp_path, (), ""), (), 1, 300.0, scratch, threading.Event(), servers=servers_of()
-        )
+        job = ScanJob(Snapshot(tmp_path, (), ""), (), 1, 300.0, scratch, threading.Event(), warm=warm)
         with Engine(job, "manifests") as engine:
             answers.append(engine.ask({"op": "manifest", "path": str(pod), "key": "pod.yaml"}))
     assert answers[0] == answers[1] == answers[2]
-    assert len(list(folder.glob("*.sock"))) == 1
-    for pid in servers(folder):  # what it forked for the last run may be there for a moment longer
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    assert len(servers(folder)) == 1
+    os.kill(servers(folder)[0], signal.SIGKILL)

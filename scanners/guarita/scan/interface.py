@@ -17,7 +17,6 @@ import msgspec
 from guarita.errors import GuaritaError
 from guarita.policy.gate.coverage import FileStatus
 from guarita.policy.gate.finding import Finding
-from guarita.process import Servers
 from guarita.scan.cache.results import Results
 
 
@@ -169,16 +168,11 @@ class ScanJob:
     """A folder that outlives the run, for what an engine makes once; None with `--no-cache`."""
     results: Results = field(default_factory=Results)
     """What earlier runs found in the same content; remembers nothing with `--no-cache`."""
-    servers: Servers | None = None
-    """Where engines may be had that are loaded already; None where each has to start its own."""
+    warm: bool = False
+    """Whether engines may be asked that go on after the run."""
     advance: Callable[[int], None] = lambda _: None
     """Called with how many further files are done."""
     started: float = field(default_factory=time.monotonic)
-
-    @property
-    def warm(self) -> bool:
-        """Whether the engines go on after the run."""
-        return self.servers is not None and self.servers.holder is None
 
     @property
     def remaining(self) -> float:

@@ -12,14 +12,12 @@ from pathlib import Path
 from guarita.policy.gate.coverage import FileCoverage, FileStatus
 from guarita.policy.gate.finding import Finding, with_fingerprints
 from guarita.policy.gate.verdict import Problem, ScannerRun
-from guarita.process import Servers
 from guarita.scan.cache import Results, Store
 from guarita.scan.cache.facts import installation
 from guarita.scan.interface import Outcome, ScanJob, Scanner, ScannerError, ScanResult, TreeFile
 from guarita.scan.merge import merged
 from guarita.scan.tree import TakenSnapshot
 from guarita.scan.veil import veiled
-from guarita.scan.warm.client import warm_servers
 
 Progress = Callable[[str, int, int], None]
 """Called with a scanner's name, its files done, and its files in all."""
@@ -86,7 +84,7 @@ def run(
                     Results(store, installation(), scanner.name, scanner.engine()) if store else Results()
                 )
                 job = ScanJob(
-                    taken.snapshot, files, jobs, timeout, folder, stop, cache, results, servers, advance
+                    taken.snapshot, files, jobs, timeout, folder, stop, cache, results, warm, advance
                 )
                 result = _scanned(scanner, job)
             except ScannerError as error:
@@ -98,8 +96,7 @@ def run(
                 problem = Problem(code="scanner.internal", message=message, scanner=scanner.name)
         return _Part(scanner, files, result, problem, time.monotonic() - started)
 
-    servers: Servers = (warm_servers() if warm else None) or Servers.private(scratch / "servers")
-    with servers, ThreadPoolExecutor(len(scanners)) as pool:
+    with ThreadPoolExecutor(len(scanners)) as pool:
         try:
             futures: list[Future[_Part]] = [pool.submit(part, scanner) for scanner in scanners]
             parts = [future.result() for future in futures]

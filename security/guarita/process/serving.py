@@ -15,14 +15,11 @@ _FILES: Final = 8
 
 
 class Channel:
-    """Takes over this process's stdin, stdout and stderr, or `connection`, by which both ways go.
+    """Takes over this process's stdin, stdout and stderr. Whatever a library prints may be a piece of the input."""
 
-    Whatever a library prints may be a piece of the input: it goes nowhere.
-    """
-
-    def __init__(self, connection: socket.socket | None = None) -> None:
-        self._socket = socket.socket(fileno=os.dup(0)) if connection is None else connection
-        self._answers = os.fdopen(os.dup(1 if connection is None else connection.fileno()), "wb")
+    def __init__(self) -> None:
+        self._socket = socket.socket(fileno=os.dup(0))
+        self._answers = os.fdopen(os.dup(1), "wb")
         nowhere = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
             os.dup2(nowhere, descriptor)

@@ -15,9 +15,9 @@ from typing import Any, Final, Self
 import msgspec
 
 from guarita.pii.reading.interface import FOUND, TOKENS, Ask, Found, OnFound, Order, Read, Setup, Tokens
-from guarita.process import ForkedWorker, ProcessError, Servers, Worker, neutral_environment
+from guarita.process import ProcessError, Worker, neutral_environment
 
-COMMAND: Final = (Path(sys.executable), "-I", "-m", "guarita.pii.reading.worker")
+WORKER: Final = "guarita.pii.reading.worker"
 START_SECONDS: Final = 120.0
 """For a worker to come up, its model loaded."""
 _CPU_SIGNAL: Final = 24
@@ -28,27 +28,14 @@ class Reader:
     """One worker. Not for several threads."""
 
     def __init__(
-        self,
-        setup: Setup,
-        *,
-        scratch: Path,
-        stop: threading.Event | None = None,
-        documents: int = 1000,
-        servers: Servers | None = None,
-        identity: str = "",
+        self, setup: Setup, *, scratch: Path, stop: threading.Event | None = None, documents: int = 1000
     ) -> None:
-        """`scratch` is a folder where the worker may stand; after so many `documents` another takes its place.
-
-        Where there are `servers`, workers are forked by one of them, which has the usual setup loaded; `identity` is
-        what its code is, as exactly as is known.
-        """
+        """`scratch` is a folder where the worker may stand; after so many `documents` another takes its place."""
         self._setup = setup
         self._scratch = scratch
         self._stop = stop or threading.Event()
         self._documents = documents
-        self._servers = servers
-        self._identity = identity
-        self._worker: Worker | ForkedWorker | None = None
+        self._worker: Worker | None = None
         self._read = 0
 
     def __enter__(self) -> Self:
@@ -70,34 +57,19 @@ class Reader:
             self.close()
         if self._worker is not None:
             return
-        worker = self._forked() or self._own()
-        answer = worker.request(msgspec.to_builtins(self._setup), timeout)
-        if "code" in answer:
-            worker.close()
-            raise _unable(answer)
-        self._worker, self._read = worker, 0
-
-    def _forked(self) -> ForkedWorker | None:
-        if self._servers is None:
-            return None
-        return self._servers.connect(
-            COMMAND,
-            self._identity,
-            cwd=self._scratch,
-            caller="documents",
-            stop=self._stop,
-            kind=ForkedWorker,
-        )
-
-    def _own(self) -> Worker:
-        return Worker(
-            COMMAND,
+        worker = Worker(
+            [Path(sys.executable), "-I", "-m", WORKER],
             cwd=self._scratch,
             env=neutral_environment(self._scratch),
             caller="documents",
             stop=self._stop,
             passes_files=True,
         )
+        answer = worker.request(msgspec.to_builtins(self._setup), timeout)
+        if "code" in answer:
+            worker.close()
+            raise _unable(answer)
+        self._worker, self._read = worker, 0
 
     def read(
         self,

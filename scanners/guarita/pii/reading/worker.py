@@ -33,7 +33,6 @@ from guarita.pii.redaction.editor import PolicyEditor
 from guarita.pii.redaction.interface import Choices, Report
 from guarita.pii.redaction.redact import redact
 from guarita.process.confine import allow_cpu, confine
-from guarita.process.forkserver import Attend, serve, wanted
 from guarita.process.serving import Channel
 
 BATCH: Final = 500
@@ -44,21 +43,8 @@ TENANTS: Final = 8
 
 
 def main() -> None:
-    """Answer one caller, or serve all who connect."""
-    if (place := wanted()) is not None:
-        serve(place, loaded)
-    else:
-        answer(Channel())
-
-
-def loaded() -> Attend:
-    """What serves a connection, with the detector of the usual setup loaded already."""
-    ready = detector_of(Setup().section, "")
-    return lambda connection: answer(Channel(connection), ready)
-
-
-def answer(channel: Channel, ready: Detector | None = None) -> None:
-    """Set up, give up what is not needed, and answer until nobody asks any more. `ready` is of the usual setup."""
+    """Set up, give up what is not needed, and answer until nobody asks any more."""
+    channel = Channel()
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
     request = channel.receive()
@@ -66,7 +52,7 @@ def answer(channel: Channel, ready: Detector | None = None) -> None:
         return
     setup = msgspec.json.decode(request[0], type=Setup)
     try:
-        worker = _Worker(channel, setup, ready if setup.section == Setup().section else None)
+        worker = _Worker(channel, setup)
         confine(memory=setup.memory)
     except GuaritaError as error:
         channel.answer({"code": error.code, "error": error.message, "hint": error.hint})
@@ -82,16 +68,15 @@ def answer(channel: Channel, ready: Detector | None = None) -> None:
 
 
 class _Worker:
-    def __init__(self, channel: Channel, setup: Setup, ready: Detector | None) -> None:
+    def __init__(self, channel: Channel, setup: Setup) -> None:
         self._channel = channel
         self._section = setup.section
-        self._ready = ready
         self._detector = functools.lru_cache(TENANTS)(self._build)
         # A model that is wanted and missing is found out before the first document.
         self._detector("")
 
     def _build(self, tenant: str) -> Detector:
-        return self._ready if self._ready is not None and not tenant else detector_of(self._section, tenant)
+        return detector_of(self._section, tenant)
 
     def obey(self, order: Order, files: list[int]) -> Read:
         allow_cpu(order.seconds)

@@ -7,7 +7,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from guarita.process import forkserver
 from guarita.scan.cache.facts import installation
 from guarita.scan.interface import ScanJob, ScannerError
 from guarita.scan.process import Worker, neutral_environment
@@ -77,7 +76,7 @@ class Engine:
 
     def _start(self) -> Worker | WarmWorker:
         # One that cannot start is the engine's fault, not a file's.
-        worker = self._warm() or self._cold()
+        worker = (self._warm() if self._job.warm else None) or self._cold()
         worker.request({"op": "hello"}, min(START_TIMEOUT, self._job.remaining))
         self._worker = worker
         self.generation += 1
@@ -95,15 +94,9 @@ class Engine:
 
     def _warm(self) -> WarmWorker | None:
         python, _ = _python(self._scanner)
-        return connect(
-            self._job,
-            [python, "-I", BOOT],
-            f"{engine_identity(self._scanner)} {installation()}",
-            cwd=self._home(),
-            scanner=self._scanner,
-            # What goes on after the run imports everything; what is of this run alone, what most is asked of.
-            words=(forkserver.__file__, "all" if self._job.warm else "manifests"),
-        )
+        identity = f"{engine_identity(self._scanner)} {installation()}"
+        command: list[str | Path] = [python, "-I", BOOT]
+        return connect(command, identity, cwd=self._home(), scanner=self._scanner, stop=self._job.stop)
 
     def _home(self) -> Path:
         home = self._job.scratch / "home"

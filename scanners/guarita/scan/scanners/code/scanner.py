@@ -139,8 +139,8 @@ def _kind(file: TreeFile) -> str:
 
 def _worker(job: ScanJob, words: list[str | Path]) -> Worker | WarmWorker:
     ours = words is _OURS
-    if ours:
-        warm = connect(job, words, installation(), cwd=job.scratch, scanner=CodeScanner.name)
+    if job.warm and ours:
+        warm = connect(words, installation(), cwd=job.scratch, scanner=CodeScanner.name, stop=job.stop)
         if warm is not None:
             return warm
     worker = Worker(

@@ -22,9 +22,9 @@ from typing import Any
 
 from bandit.core import config, manager
 
-from guarita.process.forkserver import by_line, serve, wanted
 from guarita.scan.scanners.code.notebook import Module, NotebookError, module_of
 from guarita.scan.scanners.code.visitor import issues_of
+from guarita.scan.warm.forkserver import serve, wanted
 
 NAME = "module.py"
 """What bandit calls every file: no result hangs on where a file stands."""
@@ -37,7 +37,7 @@ MEMORY = 2 * 1024**3
 def main() -> None:
     """Answer requests until stdin ends, or serve all who connect."""
     if (place := wanted()) is not None:
-        serve(place, lambda: by_line(loaded()))
+        serve(place, loaded)
         return
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints, the protocol stays clean

@@ -12,7 +12,6 @@ from guarita.pii.reading.interface import MOST, OnFound
 from guarita.policy.gate.coverage import FileStatus
 from guarita.policy.gate.finding import Finding, Location
 from guarita.policy.severity import load_table
-from guarita.scan.cache.facts import installation
 from guarita.scan.interface import SCANNED, Outcome, ScanJob, ScannerError, TreeFile
 from guarita.scan.process import scanner_errors
 from guarita.scan.scanners.perfile import PerFile
@@ -81,7 +80,7 @@ def _first(kept: list[Found]) -> OnFound:
 
 
 def _reader(job: ScanJob) -> Reader:
-    return Reader(Setup(), scratch=job.scratch, stop=job.stop, servers=job.servers, identity=installation())
+    return Reader(Setup(), scratch=job.scratch, stop=job.stop)
 
 
 def _finding(file: TreeFile, found: Found) -> Finding:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import itertools
-import os
 import re
 import shutil
 import sysconfig
@@ -170,21 +168,13 @@ def _ending(file: TreeFile) -> str:
 
 
 def _engine() -> Path:
-    package = importlib.util.find_spec("kingfisher")
-    places = package.submodule_search_locations if package else None
-    program = Path(next(iter(places or ()), "")) / "bin" / "kingfisher"
-    # The program itself, where it may be run: the wheel's command is a Python that starts it.
-    found = str(program) if os.access(program, os.X_OK) else _command()
+    beside = Path(sysconfig.get_path("scripts")) / "kingfisher"
+    found = str(beside) if beside.exists() else shutil.which("kingfisher")
     if found is None:
         raise ScannerError(
             "scanner.missing", "secrets: kingfisher is not installed", hint="pip install 'guarita[scan]'"
         )
     return Path(found)
-
-
-def _command() -> str | None:
-    beside = Path(sysconfig.get_path("scripts")) / "kingfisher"
-    return str(beside) if beside.exists() else shutil.which("kingfisher")
 
 
 def _rule_cache(job: ScanJob) -> Path:

@@ -1,8 +1,7 @@
 """A plain script, run by checkov's interpreter with `-I`: makes its own folder a package, and starts it.
 
 The folder is loaded by its path, so nothing else of ours, of the current folder or of the environment can
-be imported. With `--serve SOCKET SECONDS MODULE WHAT` it goes on as the server that forks for each run: MODULE is
-the file of `guarita.process.forkserver`, WHAT is what it imports before.
+be imported. With `--serve SOCKET SECONDS` it goes on as the server that forks for each run.
 """
 
 import importlib.util
@@ -17,12 +16,8 @@ def _boot() -> None:
     folder = Path(__file__).parent
     _by_path(NAME, folder / "__init__.py", submodule_search_locations=[str(folder)])
     if sys.argv[1:2] == ["--serve"]:
-        place, how_long, module, what = sys.argv[2:6]
-        server = _by_path("guarita_forkserver", Path(module))
-        server.serve(
-            [place, how_long],
-            lambda: server.by_line(importlib.import_module(f"{NAME}.main").loaded(what)),
-        )
+        server = _by_path("guarita_forkserver", folder.parents[2] / "warm" / "forkserver.py")
+        server.serve(sys.argv[2:4], lambda: importlib.import_module(f"{NAME}.main").loaded())
     else:
         importlib.import_module(f"{NAME}.main").main()
 

@@ -114,11 +114,11 @@ def main() -> None:
         answers.flush()
 
 
-def loaded(what: str) -> Callable[[bytes], bytes]:
-    """What answers a request, with one of the `FRAMEWORKS` imported, or `all` that any request may need."""
-    for name in FRAMEWORKS if what == "all" else (what,):
+def loaded() -> Callable[[bytes], bytes]:
+    """Everything imported that any request may need, and what answers one."""
+    for name in FRAMEWORKS:
         importlib.import_module(f".{name}", __package__)
-    for name in RUNNERS if what == "all" else ():
+    for name in RUNNERS:
         importlib.import_module(f"checkov.{name}.runner")
     return answered
 

@@ -1,8 +1,8 @@
-"""A server that imports an engine once, and forks for each connection.
+"""The server: imports an engine once, forks for each connection, ends by itself when nobody comes.
 
-Standard library alone: it runs in the engines' own environments too. A connection's first line is a JSON object that
-says where to stand; what follows is between the caller and what serves it. Each has a process of its own, which no other
-run can reach, and which ends with its connection. Only the user who started the server is served.
+Standard library alone: it runs in the engines' own environments too. A connection speaks one JSON object a line,
+both ways; its first line says where to stand. Each has a process of its own, which no other run can reach, and which
+ends with its connection. Only the user who started the server is served.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import contextlib
 import fcntl
 import gc
 import json
-import math
 import os
 import select
 import signal
@@ -24,24 +23,18 @@ from pathlib import Path
 from typing import NoReturn
 
 Answer = Callable[[bytes], bytes]
-Attend = Callable[[socket.socket], None]
-"""Serves one connection to its end, in a process of its own."""
-WHILE_HELD = "held"
-"""Instead of seconds: the server goes on while its stdin, a pipe, is held open, and not a moment longer."""
 BACKLOG = 64
-LONGEST = 1 << 16
-"""Bytes of the first line."""
 LOOK = 1.0
 """Seconds between two looks at the clock and at the socket's name."""
 
 
-def serve(arguments: list[str], load: Callable[[], Attend]) -> None:
-    """Serve at the socket `arguments[0]` until nobody has come for `arguments[1]` seconds, or `WHILE_HELD`.
+def serve(arguments: list[str], load: Callable[[], Answer]) -> None:
+    """Serve at the socket `arguments[0]` until nobody has come for `arguments[1]` seconds.
 
-    `load` imports the engine and gives what serves a connection. Gives back at once where another server
+    `load` imports the engine and gives what answers one request line. Gives back at once where another server
     is there already; otherwise it goes on in a process of its own.
     """
-    place, idle = arguments[0], arguments[1]
+    place, idle = arguments[0], float(arguments[1])
     lock = os.open(f"{place}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -52,23 +45,10 @@ def serve(arguments: list[str], load: Callable[[], Attend]) -> None:
         return
     os.setsid()
     os.chdir("/")
-    holder = os.dup(0) if idle == WHILE_HELD else None
     _quiet()
     with contextlib.suppress(BaseException):
-        _Server(listener, place, math.inf if holder is not None else float(idle), load(), holder).run()
+        _Server(listener, place, idle, load()).run()
     os._exit(0)
-
-
-def by_line(answer: Answer) -> Attend:
-    """What serves a connection that asks by one line and gets its answer by one line."""
-
-    def attend(connection: socket.socket) -> None:
-        with connection.makefile("rb") as requests, connection.makefile("wb") as answers:
-            for line in requests:
-                answers.write(answer(line) + b"\n")
-                answers.flush()
-
-    return attend
 
 
 def _listening(place: str) -> socket.socket:
@@ -93,14 +73,11 @@ def _quiet() -> None:
 
 
 class _Server:
-    def __init__(
-        self, listener: socket.socket, place: str, idle: float, attend: Attend, holder: int | None
-    ) -> None:
+    def __init__(self, listener: socket.socket, place: str, idle: float, answer: Answer) -> None:
         self._listener = listener
         self._place = place
         self._idle = idle
-        self._attend = attend
-        self._holder = holder
+        self._answer = answer
         self._inode = Path(place).stat().st_ino
         self._children: dict[int, socket.socket] = {}
         self._by_descriptor: dict[int, int] = {}
@@ -110,13 +87,11 @@ class _Server:
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         self._poll.register(listener.fileno(), select.EPOLLIN)
         self._poll.register(self._woken, select.EPOLLIN)
-        if holder is not None:
-            self._poll.register(holder, select.EPOLLIN)
         gc.collect()
         gc.freeze()
 
     def run(self) -> None:
-        """Until nobody has come for long enough, or the socket has lost its name, or its holder has let go."""
+        """Until nobody has come for long enough, or the socket has lost its name."""
         last = time.monotonic()
         while self._children or (time.monotonic() - last < self._idle and self._is_named()):
             for descriptor, event in self._poll.poll(LOOK):
@@ -125,9 +100,6 @@ class _Server:
                     self._accept()
                 elif descriptor == self._woken:
                     os.read(self._woken, 4096)
-                elif descriptor == self._holder:
-                    self._end_all()
-                    return
                 elif event & (select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR):
                     self._hung_up(descriptor)
             self._reap()
@@ -162,23 +134,23 @@ class _Server:
             self._poll.close()
             for other in self._children.values():
                 other.close()
-            if self._holder is not None:
-                os.close(self._holder)
-            os.chdir(json.loads(_line(connection))["cwd"])
-            connection.sendall(json.dumps({"pid": os.getpid()}).encode() + b"\n")
-            self._attend(connection)
+            with connection.makefile("rb") as requests, connection.makefile("wb") as answers:
+                os.chdir(json.loads(requests.readline())["cwd"])
+                answers.write(json.dumps({"pid": os.getpid()}).encode() + b"\n")
+                answers.flush()
+                for line in requests:
+                    answers.write(self._answer(line) + b"\n")
+                    answers.flush()
         os._exit(0)
 
     def _hung_up(self, descriptor: int) -> None:
         child = self._by_descriptor.get(descriptor)
         if child is not None:
             # It may be in the middle of something that nobody waits for any more, or that never ends.
-            _kill(child)
+            for kill in (os.killpg, os.kill):
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    kill(child, signal.SIGKILL)
             self._forget(child)
-
-    def _end_all(self) -> None:
-        for child in self._children:
-            _kill(child)
 
     def _reap(self) -> None:
         with contextlib.suppress(ChildProcessError):
@@ -193,23 +165,6 @@ class _Server:
             connection.close()
 
 
-def _kill(child: int) -> None:
-    for kill in (os.killpg, os.kill):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            kill(child, signal.SIGKILL)
-
-
-def _line(connection: socket.socket) -> bytes:
-    """The first line, and nothing after it: that is for whoever serves the connection."""
-    line = bytearray()
-    while not line.endswith(b"\n"):
-        piece = connection.recv(1)
-        if not piece or len(line) > LONGEST:
-            raise EOFError
-        line += piece
-    return bytes(line)
-
-
 def peer(connection: socket.socket) -> int:
     """The user at the other end (SO_PEERCRED of unix(7))."""
     size = struct.calcsize("3i")
@@ -219,4 +174,4 @@ def peer(connection: socket.socket) -> int:
 
 def wanted() -> list[str] | None:
     """The arguments after `--serve` on this process's command line, or None."""
-    return sys.argv[2:] if sys.argv[1:2] == ["--serve"] else None
+    return sys.argv[2:4] if sys.argv[1:2] == ["--serve"] else None
