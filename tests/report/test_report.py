@@ -5,6 +5,7 @@ import json
 import re
 import runpy
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -111,6 +112,19 @@ def test_a_ledger_that_is_not_there_is_an_error(project, capsys):
     assert run(["report", "--ledger", "gone.db"]) == 2
     assert not Path("posture.html").exists()
     assert "gone.db" in capsys.readouterr().err
+
+
+def test_what_cannot_be_done_is_said_and_never_half_done(project, capsys):
+    with open_ledger("l.db"):
+        pass
+    assert run(["report", "--ledger", "l.db", "--output", "gone/posture.html"]) == 3
+    assert "gone/posture.html" in capsys.readouterr().err
+    assert run(["report", "--ledger", "l.db", "serve"]) == 2
+    assert "guarita report serve --ledger" in capsys.readouterr().err
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert run(["report", "serve", "--ledger", "l.db", "--port", str(taken.getsockname()[1])]) == 2
+    assert "--port" in capsys.readouterr().err
+    assert run(["report", "--ledger", "postgresql://127.0.0.1:1/none"]) == 3
 
 
 def test_of_a_ledger_that_does_not_hold_nothing_is_repeated(project, capsys):

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from guarita.cli.main import run
+
 GUARITA = Path(sysconfig.get_path("scripts")) / "guarita"
 assert GUARITA.exists(), f"the command is not installed beside {sys.executable}"
 
@@ -104,3 +106,18 @@ def new_repository(tmp_path_factory):
 def repository(tmp_path):
     (tmp_path / "repository").mkdir()
     return Repository(tmp_path / "repository")
+
+
+@pytest.fixture
+def at(repository, monkeypatch, capsys):
+    """The command, called in the repository; gives its status and all that it said."""
+    monkeypatch.chdir(repository.root)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*words):
+        capsys.readouterr()
+        status = run(list(words))
+        said = capsys.readouterr()
+        return status, said.out + said.err
+
+    return call

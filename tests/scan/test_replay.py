@@ -9,7 +9,6 @@ import pytest
 from guarita import config
 from guarita.audit import open_ledger
 from guarita.audit.stores.interface import Draft
-from guarita.cli.main import run
 from guarita.policy.gate.finding import Severity
 from guarita.policy.gate.verdict import PolicyOrigin, Result
 from guarita.scan.gate import Policy, Request, judge
@@ -20,21 +19,6 @@ SHELL = "import subprocess\ndef run(word):\n    subprocess.call(word, shell=True
 QUIET = "import math\n"
 WAIVER = "{rule: B602, owner: a-team, reason: known, expires: %s}"
 SOON = (dt.datetime.now(dt.UTC).date() + dt.timedelta(days=20)).isoformat()
-
-
-@pytest.fixture
-def at(repository, monkeypatch, capsys):
-    """The command, called in the repository; gives its status and all that it said."""
-    monkeypatch.chdir(repository.root)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def call(*words):
-        capsys.readouterr()
-        status = run(list(words))
-        said = capsys.readouterr()
-        return status, said.out + said.err
-
-    return call
 
 
 def replay(at, index=1, *words):

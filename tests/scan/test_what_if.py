@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from guarita.cli.main import run
 from guarita.scan.whatif.answer import OWN_RULES
 
 ROOT = Path(__file__).parents[2]
@@ -29,20 +28,6 @@ POLICY = f"""scan:
   - {{rule: B602, paths: [b.py], owner: c-team, reason: known, expires: {on(20)}}}
 """
 FILES = {"guarita.yaml": POLICY, "a.py": SHELL, "b.py": SHELL.replace("run", "go"), "old/c.py": SHELL}
-
-
-@pytest.fixture
-def at(repository, monkeypatch, capsys):
-    monkeypatch.chdir(repository.root)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def call(*words):
-        capsys.readouterr()
-        status = run(list(words))
-        said = capsys.readouterr()
-        return status, said.out + said.err
-
-    return call
 
 
 @pytest.fixture

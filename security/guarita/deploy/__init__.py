@@ -1,5 +1,5 @@
 """What a cluster is given: the Helm chart, the ArgoCD Application, and writing such files out of the package."""
 
-from guarita.deploy.writing import written_out
+from guarita.deploy.writing import write_and_tell
 
-__all__ = ["written_out"]
+__all__ = ["write_and_tell"]

@@ -8,7 +8,7 @@ from typing import Final
 import click
 
 from guarita.cli import Context, command_options
-from guarita.deploy.writing import written_out
+from guarita.deploy.writing import write_and_tell
 from guarita.errors import ExitStatus
 
 FILES: Final = Path(__file__).parent / "files"
@@ -20,10 +20,5 @@ FILES: Final = Path(__file__).parent / "files"
 @command_options
 def chart(context: Context, /, folder: Path, *, force: bool) -> ExitStatus:
     """Write what a cluster needs into FOLDER: chart/ for Helm, argocd/ for a sync that needs a passed verdict."""
-    written = written_out(FILES, folder, force=force)
-    if context.json:
-        context.emit({"written": written})
-        return ExitStatus.PASSED
-    context.note(f"wrote {len(written)} files to {folder}")
-    context.note(f"  next: helm lint {folder / 'chart'} -f {folder / 'chart' / 'values-production.yaml'}")
-    return ExitStatus.PASSED
+    then = f"helm lint {folder / 'chart'} -f {folder / 'chart' / 'values-production.yaml'}"
+    return write_and_tell(context, FILES, folder, force=force, then=then)

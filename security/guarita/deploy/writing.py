@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from guarita.errors import GuaritaError, UsageError
+from guarita.cli import Context
+from guarita.errors import ExitStatus, GuaritaError, UsageError
 
 
 def written_out(source: Path, folder: Path, *, force: bool = False) -> list[str]:
@@ -27,3 +28,14 @@ def written_out(source: Path, folder: Path, *, force: bool = False) -> list[str]
     except OSError as error:
         raise GuaritaError("file.unwritable", f"{folder}: {error.strerror or 'cannot be written'}") from error
     return names
+
+
+def write_and_tell(context: Context, source: Path, folder: Path, *, force: bool, then: str) -> ExitStatus:
+    """The body of a command that writes them; `then` is the next thing to call. Raises as `written_out`."""
+    written = written_out(source, folder, force=force)
+    if context.json:
+        context.emit({"written": written})
+    else:
+        context.note(f"wrote {len(written)} files to {folder}")
+        context.note(f"  next: {then}")
+    return ExitStatus.PASSED

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import click
 import msgspec
+from click.core import ParameterSource
 
 from guarita import config
 from guarita.audit import Ledger, LedgerCorruptError, open_configured
 from guarita.audit.locate import project
 from guarita.cli import Context, command_options
-from guarita.errors import ExitStatus
+from guarita.cli.replacing import replacing
+from guarita.errors import ExitStatus, UsageError
 from guarita.report.interface import Posture
 from guarita.report.page import page
 from guarita.report.page.words import Lang, Words
@@ -47,14 +49,17 @@ def report(context: Context, /, *, output: Path, days: int, lang: str) -> ExitSt
 
     Exit status: 0, 1 when the ledger does not hold (the page says so), 3 when it cannot be read.
     """
-    if click.get_current_context().invoked_subcommand is not None:
+    asked = click.get_current_context()
+    if asked.invoked_subcommand is not None:
+        _none_given(asked)
         return None
     with _opened(context) as ledger:
         posture = _surveyed(context, ledger, days)
     if context.json:
         context.emit(msgspec.to_builtins(posture))
     else:
-        output.write_bytes(page(posture, Words(_lang(lang))))
+        with replacing(output) as file:
+            file.write(page(posture, Words(_lang(lang))))
         context.note(f"{output}: {len(posture.steps)} to do")
     return ExitStatus.REFUSED if posture.ledger.damage else ExitStatus.PASSED
 
@@ -91,6 +96,17 @@ def serve(context: Context, /, *, port: int, every: int, days: int, lang: str) -
             context.note(f"http://{address[0]}:{address[1]}/ until interrupted")
             stop.wait()
     return ExitStatus.PASSED
+
+
+def _none_given(asked: click.Context) -> None:
+    """What stands before a subcommand would be silently ignored by it."""
+    given = [name for name in asked.params if asked.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    if given:
+        raise UsageError(
+            "report.options",
+            f"--{given[0]} stands before {asked.invoked_subcommand}, which would not see it",
+            hint=f"guarita report {asked.invoked_subcommand} --{given[0]} …",
+        )
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from guarita.errors import GuaritaError
+from guarita.errors import GuaritaError, UsageError
 
 LOOPBACK: Final = "127.0.0.1"
 TIMEOUT: Final = 10.0
@@ -38,10 +38,7 @@ class Live:
             return self._page, self._tag
 
 
-@contextlib.contextmanager
-def serving(live: Live, port: int) -> Iterator[tuple[str, int]]:
-    """Serve the page; gives the address. Raises OSError when the port is taken."""
-
+def _handler(live: Live) -> type[http.server.BaseHTTPRequestHandler]:
     class Handler(http.server.BaseHTTPRequestHandler):
         timeout = TIMEOUT
         protocol_version = "HTTP/1.1"
@@ -81,7 +78,18 @@ def serving(live: Live, port: int) -> Iterator[tuple[str, int]]:
         def log_message(self, *_: object) -> None:
             """Say nothing of requests."""
 
-    server = http.server.ThreadingHTTPServer((LOOPBACK, port), Handler)
+    return Handler
+
+
+@contextlib.contextmanager
+def serving(live: Live, port: int) -> Iterator[tuple[str, int]]:
+    """Serve the page; gives the address. Raises UsageError when the port cannot be had."""
+    try:
+        server = http.server.ThreadingHTTPServer((LOOPBACK, port), _handler(live))
+    except OSError as error:
+        raise UsageError(
+            "report.port", f"{LOOPBACK}:{port}: {error.strerror}", hint="name another by --port; 0 takes any"
+        ) from error
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

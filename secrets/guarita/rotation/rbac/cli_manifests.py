@@ -8,7 +8,7 @@ from typing import Final
 import click
 
 from guarita.cli import Context, command_options
-from guarita.deploy import written_out
+from guarita.deploy import write_and_tell
 from guarita.errors import ExitStatus
 
 DEPLOY: Final = Path(__file__).parents[1] / "deploy"
@@ -20,10 +20,5 @@ DEPLOY: Final = Path(__file__).parents[1] / "deploy"
 @command_options
 def manifests(context: Context, /, folder: Path, *, force: bool) -> ExitStatus:
     """Write what a cluster needs for rotation into FOLDER: base/ for kustomize. `guarita chart` has all of it for Helm."""
-    written = written_out(DEPLOY, folder, force=force)
-    if context.json:
-        context.emit({"written": written})
-        return ExitStatus.PASSED
-    context.note(f"wrote {len(written)} files to {folder}")
-    context.note(f"  next: guarita rotate rbac --only kubernetes > {folder / 'roles.yaml'}")
-    return ExitStatus.PASSED
+    then = f"guarita rotate rbac --only kubernetes > {folder / 'roles.yaml'}"
+    return write_and_tell(context, DEPLOY, folder, force=force, then=then)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
-import os
-import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -15,11 +12,12 @@ from rich.text import Text
 
 from guarita.audit.cli.opening import archive_option, ledger_section, opened
 from guarita.audit.cli.query import Moment
-from guarita.audit.errors import LedgerUnavailableError
 from guarita.audit.evidence.build import Made, make
 from guarita.audit.evidence.pack import pack_verifier
 from guarita.audit.evidence.verifier.report import document
 from guarita.cli import Context, command_options
+from guarita.cli.replacing import replacing
+from guarita.cli.visible import visible
 from guarita.errors import ExitStatus, UsageError
 
 T = TypeVar("T")
@@ -106,25 +104,9 @@ def _say(context: Context, answer: object, lines: list[str]) -> None:
     if context.json:
         context.emit(answer)
     for line in lines if not context.json else ():
-        context.out.print(Text("".join(c if c.isprintable() else "�" for c in line)), soft_wrap=True)
+        context.out.print(Text(visible(line)), soft_wrap=True)
 
 
 def _write(path: Path, write: Callable[[BinaryIO], T]) -> T:
-    with _replacing(path) as out:
+    with replacing(path, code="audit.output") as out:
         return write(out)
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file that takes its name only when it is whole. Raises LedgerUnavailableError."""
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with beside.open("xb") as out:
-            yield out
-            out.flush()
-            os.fsync(out.fileno())
-        beside.replace(path)
-    except OSError as error:
-        raise LedgerUnavailableError("audit.output", f"{path}: {error.strerror}") from error
-    finally:
-        beside.unlink(missing_ok=True)

@@ -19,6 +19,7 @@ from guarita.audit.events.classes import NAMES
 from guarita.audit.events.common import SEVERITY
 from guarita.audit.query import Found, Query
 from guarita.cli import Context, command_options
+from guarita.cli.visible import visible
 from guarita.errors import ExitStatus
 
 _SEVERITY_NAMES = {number: name for name, number in SEVERITY.items()}
@@ -167,7 +168,7 @@ def _what(event: dict[str, Any]) -> str:
         event.get("status_code"),
     ]
     # Control characters of an event do not reach the terminal.
-    return " ".join("".join(c if c.isprintable() else "�" for c in str(part)) for part in parts if part)
+    return " ".join(visible(str(part)) for part in parts if part)
 
 
 def _at(event: Any, *path: str) -> Any:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from guarita.detection.alerts.errors import AlertsUsageError
 from guarita.detection.alerts.model import Acknowledged, Incident, Silence
 from guarita.detection.alerts.outbox import want
-from guarita.detection.alerts.records import Entry, Operation, entry, of
+from guarita.detection.alerts.records import Entry, Operation, entry
 from guarita.detection.alerts.routing import due
 from guarita.detection.alerts.state import State
 from guarita.detection.alerts.turn import Turn
@@ -40,14 +40,11 @@ def acknowledge(turn: Turn, name: str, by: str) -> Incident:
     incident = replace(incident, acknowledged=Acknowledged(by=by, at=turn.now))
     for channel in incident.told:
         want(turn, incident, channel, "acknowledge")
-    turn.state.record(
-        of(
-            "alert.acknowledged",
-            incident,
-            time=turn.now,
-            actor=by,
-            after_ms=turn.now - incident.opened,
-        )
+    turn.tell(
+        "alert.acknowledged",
+        incident,
+        actor=by,
+        after_ms=turn.now - incident.opened,
     )
     turn.state.save(incident, due(incident, turn.routing))
     return incident

@@ -7,7 +7,6 @@ from msgspec.structs import replace
 from guarita.config.detection_alerts import LOG
 from guarita.detection.alerts.model import Alert, Incident, Silence
 from guarita.detection.alerts.outbox import want
-from guarita.detection.alerts.records import of
 from guarita.detection.alerts.routing import MS, due
 from guarita.detection.alerts.settling import logged
 from guarita.detection.alerts.silences import parted
@@ -86,14 +85,11 @@ def _escalated(turn: Turn, incident: Incident) -> Incident:
         return replace(incident, escalate_at=None)
     for channel in there.channels:
         want(turn, incident, channel, "trigger")
-    turn.state.record(
-        of(
-            "alert.escalated",
-            incident,
-            time=turn.now,
-            stage=here.name,
-            to=there.name,
-        )
+    turn.tell(
+        "alert.escalated",
+        incident,
+        stage=here.name,
+        to=there.name,
     )
     return replace(
         incident,
@@ -119,16 +115,13 @@ def _refreshed(turn: Turn, incident: Incident) -> Incident:
 def _resolved(turn: Turn, incident: Incident, *, told: bool) -> Incident:
     for channel in incident.told:
         want(turn, incident, channel, "resolve")
-    turn.state.record(
-        of(
-            "alert.resolved",
-            incident,
-            time=turn.now,
-            alerts=incident.alerts,
-            quiet_since=incident.seen,
-            acknowledged=incident.acknowledged is not None,
-            silenced=not told,
-        )
+    turn.tell(
+        "alert.resolved",
+        incident,
+        alerts=incident.alerts,
+        quiet_since=incident.seen,
+        acknowledged=incident.acknowledged is not None,
+        silenced=not told,
     )
     return replace(incident, resolved=turn.now)
 

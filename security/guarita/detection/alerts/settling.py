@@ -145,20 +145,17 @@ def _say_sent(turn: Turn, incident: Incident, delivery: Delivery, covered: list[
     for alert in first:
         turn.state.save_alert(replace(alert, notified=turn.now))
     timed = [alert for alert in covered if not alert.held]
-    turn.state.record(
-        records.of(
-            "alert.sent",
-            incident,
-            time=turn.now,
-            channel=delivery.channel,
-            attempts=delivery.attempts or None,
-            kind=delivery.message.kind if delivery.message else "trigger",
-            alerts=len(covered),
-            first=len(first),
-            held=(len(covered) - len(timed)) or None,
-            keys=[alert.key for alert in covered[:PIECE]],
-            **_timing(turn, timed),
-        )
+    turn.tell(
+        "alert.sent",
+        incident,
+        channel=delivery.channel,
+        attempts=delivery.attempts or None,
+        kind=delivery.message.kind if delivery.message else "trigger",
+        alerts=len(covered),
+        first=len(first),
+        held=(len(covered) - len(timed)) or None,
+        keys=[alert.key for alert in covered[:PIECE]],
+        **_timing(turn, timed),
     )
 
 
@@ -188,21 +185,18 @@ def _say_failed(
         timing = _timing(turn, [one for one in piece if not one.held])
         if timing.get("kept"):
             del timing["kept"]  # that remains to be seen
-        turn.state.record(
-            records.of(
-                operation,
-                incident,
-                time=turn.now,
-                level="high" if incident.level == "critical" else "medium",
-                reason=code,
-                channel=delivery.channel,
-                attempts=delivery.attempts or None,
-                kind=delivery.wants[0],
-                alerts=len(piece),
-                keys=[alert.key for alert in piece],
-                failing_since=delivery.since,
-                **timing,
-            )
+        turn.tell(
+            operation,
+            incident,
+            level="high" if incident.level == "critical" else "medium",
+            reason=code,
+            channel=delivery.channel,
+            attempts=delivery.attempts or None,
+            kind=delivery.wants[0],
+            alerts=len(piece),
+            keys=[alert.key for alert in piece],
+            failing_since=delivery.since,
+            **timing,
         )
 
 

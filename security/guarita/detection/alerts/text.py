@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-import unicodedata
 from collections.abc import Iterator
 from typing import Final
 
+from guarita.cli.visible import visible
 from guarita.detection.alerts.model import Line, Message
 
 VALUE: Final = 200
@@ -15,12 +15,8 @@ _VERB: Final = {"trigger": "", "refresh": "", "acknowledge": "acknowledged: ", "
 
 
 def plain(text: str, limit: int = VALUE) -> str:
-    """One line without control, format (bidirectional, zero-width) and unassigned characters, at most so long."""
-    shown = "".join(
-        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(one)[0] == "C" or one in "\u2028\u2029" else one
-        for one in text[: limit + 1]
-    )
-    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+    """A value as one line that is plainly visible, at most so long."""
+    return visible(text, limit)
 
 
 def subject(message: Message) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from guarita.detection.alerts.model import Incident
+from guarita.detection.alerts.records import Operation, of
 from guarita.detection.alerts.routing import Routing
 from guarita.detection.alerts.state import State
 
@@ -14,3 +16,7 @@ class Turn(NamedTuple):
     state: State
     routing: Routing
     now: int
+
+    def tell(self, operation: Operation, incident: Incident, **facts: Any) -> None:
+        """Have the ledger told of an incident, at this moment."""
+        self.state.record(of(operation, incident, time=self.now, **facts))

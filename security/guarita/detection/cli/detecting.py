@@ -19,6 +19,7 @@ from guarita.audit import open_configured
 from guarita.audit.events.common import SEVERITY
 from guarita.audit.locate import project
 from guarita.cli import Context, command_options
+from guarita.cli.visible import visible
 from guarita.config.detection import DetectionSection
 from guarita.detection.cli.delivering import delivering
 from guarita.errors import ExitStatus
@@ -108,7 +109,7 @@ def _show(context: Context, found: Detection) -> None:
     when = dt.datetime.fromtimestamp(found.time / 1000, dt.UTC).strftime("%Y-%m-%d %H:%M:%S")
     group = " ".join(f"{name}={value}" for name, value in found.group)
     line = f"{when} {found.rule.level:<8} {found.rule.name} ({found.count}) {group}"
-    context.out.print(Text("".join(c if c.isprintable() else "�" for c in line)), soft_wrap=True)
+    context.out.print(Text(visible(line)), soft_wrap=True)
 
 
 @click.command()

@@ -1,9 +1,10 @@
-"""Elements of HTML and SVG from Python. Every text is escaped; what would act on a terminal or turn a line is shown."""
+"""Elements of HTML and SVG from Python. Every text is escaped and plainly visible."""
 
 from __future__ import annotations
 
 import html
-import unicodedata
+
+from guarita.cli.visible import visible
 
 LONGEST = 200
 """Characters of one text that are shown."""
@@ -17,12 +18,8 @@ class Html(str):
 
 
 def text(value: object) -> Html:
-    """A value as text. Control and format characters (bidi overrides among them) are shown as escapes."""
-    raw = str(value)
-    if len(raw) > LONGEST:
-        raw = raw[:LONGEST] + "…"
-    shown = "".join(c if unicodedata.category(c)[0] != "C" else f"\\u{{{ord(c):x}}}" for c in raw)
-    return Html(html.escape(shown))
+    """A value as text."""
+    return Html(html.escape(visible(str(value), LONGEST)))
 
 
 def el(tag: str, *children: object, **attributes: str | None) -> Html:
