@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import subprocess
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
@@ -57,12 +59,6 @@ class Revision(Tree):
     def open(self, entry: Entry) -> Iterator[IO[bytes]]:
         yield io.BytesIO(self._reader.read(self._objects[entry.path]))
 
-    def close(self) -> None:
-        """End the process that reads objects."""
-        reader = self.__dict__.pop("_batch", None)
-        if reader is not None:
-            reader.close()
-
     def _entry(self, record: bytes) -> Entry:
         facts, _, raw = record.partition(b"\t")
         mode, kind, identity, size = facts.split()
@@ -75,11 +71,11 @@ class Revision(Tree):
             return Entry(path, EntryKind.SYMLINK, identity=os.fsdecode(target))
         return Entry(path, EntryKind.FILE, size=int(size))
 
-    @property
+    @functools.cached_property
     def _reader(self) -> _ObjectReader:
-        if "_batch" not in self.__dict__:
-            self.__dict__["_batch"] = _ObjectReader(self._folder)
-        return self.__dict__["_batch"]  # type: ignore[no-any-return]
+        reader = _ObjectReader(self._folder)
+        weakref.finalize(self, reader.close)  # its process ends with whoever asks it
+        return reader
 
 
 class _ObjectReader:
