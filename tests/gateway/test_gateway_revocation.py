@@ -1,6 +1,7 @@
 """Revocation: who is refused, how soon everywhere, and what happens when Redis is gone or forgets."""
 
 import asyncio
+import contextlib
 import json
 import os
 import subprocess
@@ -18,7 +19,7 @@ from guarita.errors import UsageError
 from guarita.gateway.interface import ANONYMOUS, Principal
 from guarita.gateway.refusal import UndecidedError
 from guarita.gateway.revocation import Revocations, RevokedError, revocation
-from guarita.gateway.revocation.interface import SLACK
+from guarita.gateway.revocation.interface import SLACK, Feed, News
 from guarita.gateway.revocation.known import Known
 from guarita.gateway.revocation.redisfeed import RedisFeed
 from guarita.gateway.revocation.revocations import build_revocations
@@ -433,3 +434,38 @@ def test_one_of_three_is_named(tmp_path, words):
     )  # fmt: skip
     assert done.returncode == 2
     assert "--token, --subject and --client" in done.stderr
+
+
+class DeafFeed(Feed):
+    """Keeps a cancellation to itself, as clients do whose own timeout ends at that moment."""
+
+    def __init__(self):
+        self.asked = 0
+        self.waiting = asyncio.Event()
+
+    async def news(self):
+        self.asked += 1
+        if self.asked > 1:
+            self.waiting.set()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+        return News((), lost=False)
+
+    async def publish(self, revocations, now):
+        pass
+
+    async def aclose(self):
+        pass
+
+
+def test_whoever_keeps_a_cancellation_to_himself_holds_nobody_up():
+    async def closed():
+        feed = DeafFeed()
+        revocations = Revocations(feed, poll=0.001)
+        await revocations.start()
+        await feed.waiting.wait()
+        closing = asyncio.create_task(revocations.aclose())
+        done, _ = await asyncio.wait({closing}, timeout=20)
+        assert done
+
+    asyncio.run(closed())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -11,6 +12,9 @@ from guarita import config
 from guarita.cli import Context, command_options
 from guarita.errors import ExitStatus, MissingExtraError, UsageError
 from guarita.gateway.core import Gateway
+
+GRACE: Final = 30
+"""Seconds that requests have to end in after SIGTERM."""
 
 
 @click.command()
@@ -53,6 +57,7 @@ def serve(context: Context, host: str, port: int, uds: Path | None) -> ExitStatu
             log_level="warning",
             access_log=False,
             server_header=False,
+            timeout_graceful_shutdown=GRACE,
             # The peer's own address decides who may ask; what it says about clients is read by us.
             proxy_headers=False,
         )

@@ -58,6 +58,7 @@ class Revocations:
         self._untold = False
         self._fresh = float("-inf")
         self._task: asyncio.Task[None] | None = None
+        self._closed = False
         self.meter: Meter = UNMEASURED
 
     async def start(self) -> None:
@@ -131,6 +132,7 @@ class Revocations:
 
     async def aclose(self) -> None:
         """Stop asking."""
+        self._closed = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -143,7 +145,8 @@ class Revocations:
             self._changed()
 
     async def _follow(self) -> None:
-        while True:
+        # A client that is cancelled at the moment of its own timeout may keep that to itself: the flag ends this then.
+        while not self._closed:
             await asyncio.sleep(self._poll)
             with contextlib.suppress(FeedGoneError):
                 await self.sync()
