@@ -6,7 +6,7 @@ import zipfile
 
 import pdffiles
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from officefiles import Secrets, change_zip, word, workbook
 from redacting import found, redacted
@@ -45,6 +45,7 @@ def attempt(name, data, limits=None):
 
 @given(st.sampled_from(sorted(SOUND)), st.integers(0, 2**32), st.integers(1, 30))
 @settings(max_examples=30, deadline=None)
+@example("b.pdf", 424786, 1)  # an operator whose name is no UTF-8
 def test_damaged_files_are_redacted_or_refused(name, seed, flips):
     noise = random.Random(seed)
     data = bytearray(SOUND[name])

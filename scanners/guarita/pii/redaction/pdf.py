@@ -61,7 +61,7 @@ class PdfRedactor(Redactor):
                 values = _pages(pdf, flat, editor, report.removed, choices)
                 pdf.remove_unreferenced_resources()
                 result = _saved(pdf)
-            except (pikepdf.PdfError, RecursionError, OverflowError):
+            except (pikepdf.PdfError, RecursionError, OverflowError, UnicodeDecodeError):
                 raise damaged("its pages cannot be written anew") from None
         _must_be_gone(result, values)
         target.write(result)
